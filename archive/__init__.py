@@ -1,0 +1,1 @@
+"""What a court record is, and keeping it."""

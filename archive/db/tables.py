@@ -1,0 +1,406 @@
+"""The catalogue: an index over the archive. Rows of these tables do not leave archive.db.
+
+Times named `_utc` are timestamptz; `_ms` are whole milliseconds on a recording's time line (from its
+zero, the `t` of the chain's start line); `_ticks` are media time of a run, 90 000 a second. Everything
+under a recording can be rebuilt from the object store; the case data comes from the court's systems.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables share one naming rule, so that migrations can name every constraint."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        str: Text,
+        int: BigInteger,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        list[str]: ARRAY(Text),
+        bytes: LargeBinary,
+    }
+
+
+def _id() -> Mapped[uuid.UUID]:
+    return mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+# Courts and their work; fed by the case-management system or by hand.
+
+
+class Court(Base):
+    """A court of law."""
+
+    __tablename__ = "courts"
+    id: Mapped[uuid.UUID] = _id()
+    code: Mapped[str] = mapped_column(unique=True)
+    name_kk: Mapped[str]
+    name_ru: Mapped[str]
+    name_en: Mapped[str]
+
+
+class Courtroom(Base):
+    """A room; `code` is its name in object keys and chains and never changes."""
+
+    __tablename__ = "courtrooms"
+    id: Mapped[uuid.UUID] = _id()
+    court_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courts.id"))
+    code: Mapped[str] = mapped_column(unique=True)
+    name_kk: Mapped[str]
+    name_ru: Mapped[str]
+    name_en: Mapped[str]
+
+
+class Agent(Base):
+    """A courtroom machine. The access token is kept as its SHA-256; the evidence keys stand in agent_keys."""
+
+    __tablename__ = "agents"
+    id: Mapped[uuid.UUID] = _id()
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    name: Mapped[str] = mapped_column(unique=True)
+    token_sha256: Mapped[str] = mapped_column(unique=True)
+    created_utc: Mapped[datetime] = _now()
+    revoked_utc: Mapped[datetime | None]  # null = may speak to us
+
+
+class AgentKey(Base):
+    """An evidence key an agent has signed with; the first is taken at its first recording."""
+
+    __tablename__ = "agent_keys"
+    sha256: Mapped[str] = mapped_column(primary_key=True)  # of the DER public key
+    agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"))
+    public_pem: Mapped[str]
+    created_utc: Mapped[datetime] = _now()
+    revoked_utc: Mapped[datetime | None]
+
+
+class AgentState(Base):
+    """The newest state each agent reported (contract: AgentState), replaced several times a second."""
+
+    __tablename__ = "agent_states"
+    agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    seen_utc: Mapped[datetime]
+    state: Mapped[dict[str, Any]]
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+
+class Command(Base):
+    """An order to an agent; pulled by it, acknowledged with `done_utc`, `ok` and `detail`."""
+
+    __tablename__ = "commands"
+    id: Mapped[uuid.UUID] = _id()
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    hearing_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("hearings.id"))
+    kind: Mapped[str]  # start, stop, pause, resume, note
+    args: Mapped[dict[str, Any]]
+    by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_utc: Mapped[datetime] = _now()
+    done_utc: Mapped[datetime | None]  # null = waiting
+    ok: Mapped[bool | None]
+    detail: Mapped[str | None]
+    __table_args__ = (Index(None, "courtroom_id", postgresql_where=text("done_utc IS NULL")),)
+
+
+class Case(Base):
+    """A case before a court."""
+
+    __tablename__ = "cases"
+    id: Mapped[uuid.UUID] = _id()
+    court_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courts.id"))
+    number: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]  # civil, criminal, administrative
+    title: Mapped[str]
+
+
+class Hearing(Base):
+    """A hearing of a case, as scheduled; `class` decides who may know of it."""
+
+    __tablename__ = "hearings"
+    id: Mapped[uuid.UUID] = _id()
+    external_id: Mapped[str | None] = mapped_column(unique=True)  # of the case-management system
+    case_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("cases.id"))
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    scheduled_utc: Mapped[datetime]
+    access_class: Mapped[str]  # open, closed, sealed
+    cancelled_utc: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("access_class IN ('open','closed','sealed')", name="access_class"),
+        Index(None, "scheduled_utc", "id"),
+        Index(None, "case_id"),
+    )
+
+
+class User(Base):
+    """A person who signs in. `password_hash` is argon2id; null = cannot sign in with a password."""
+
+    __tablename__ = "users"
+    id: Mapped[uuid.UUID] = _id()
+    username: Mapped[str] = mapped_column(unique=True)  # lower case
+    display_name: Mapped[str]
+    role: Mapped[str]  # archive.domain.access.Role
+    court_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("courts.id"))  # null for parties
+    language: Mapped[str]  # kk, ru, en
+    password_hash: Mapped[str | None]
+    created_utc: Mapped[datetime] = _now()
+    disabled_utc: Mapped[datetime | None]
+
+
+class Participant(Base):
+    """A person's place in a hearing, with the microphone that is his or hers."""
+
+    __tablename__ = "participants"
+    id: Mapped[uuid.UUID] = _id()
+    hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = has no account
+    name: Mapped[str]
+    role: Mapped[str]  # judge, claimant, respondent, witness, prosecutor, defender, secretary, representative …
+    channel: Mapped[str | None]  # null = no microphone of his or her own
+    removed_utc: Mapped[datetime | None]  # taken off the case: access ends
+    __table_args__ = (Index(None, "hearing_id"), Index(None, "user_id"))
+
+
+class Grant(Base):
+    """Access given to one person for one hearing beside what his or her role gives."""
+
+    __tablename__ = "grants"
+    id: Mapped[uuid.UUID] = _id()
+    hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    actions: Mapped[list[str]]
+    ground: Mapped[str]
+    by_user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    created_utc: Mapped[datetime] = _now()
+    until_utc: Mapped[datetime]
+    revoked_utc: Mapped[datetime | None]
+    __table_args__ = (Index(None, "user_id", "hearing_id"),)
+
+
+class Session(Base):
+    """A signed-in browser; the cookie's token is kept as its SHA-256."""
+
+    __tablename__ = "sessions"
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    csrf_token: Mapped[str]
+    created_utc: Mapped[datetime]
+    used_utc: Mapped[datetime]
+    ended_utc: Mapped[datetime | None]
+    __table_args__ = (Index(None, "user_id"),)
+
+
+# Records; everything below can be rebuilt from the object store.
+
+
+class Recording(Base):
+    """One recording: a chain from start to stop. Open while `manifest_sha256` is null."""
+
+    __tablename__ = "recordings"
+    id: Mapped[str] = mapped_column(primary_key=True)  # archive.domain.ids.new_recording_id
+    hearing_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("hearings.id"))  # null = not assigned yet
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"))
+    key_sha256: Mapped[str] = mapped_column(ForeignKey("agent_keys.sha256"))
+    started_utc: Mapped[datetime]  # the time line's zero
+    ended_utc: Mapped[datetime | None]  # null = no stop line yet
+    stop_reason: Mapped[str | None]
+    manifest: Mapped[dict[str, Any] | None]
+    manifest_sha256: Mapped[str | None]
+    verified_utc: Mapped[datetime | None]  # when all stored bytes were last hashed against the manifest
+    verified_ok: Mapped[bool | None]
+    created_utc: Mapped[datetime] = _now()
+    __table_args__ = (Index(None, "hearing_id"), Index(None, "courtroom_id", "started_utc"))
+
+
+class ChainLine(Base):
+    """A chain line as it arrived, its bytes as signed; the source of every row below it."""
+
+    __tablename__ = "chain_lines"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    line: Mapped[bytes]
+    signature: Mapped[bytes | None]  # null when it came in a chain piece covered by the manifest only
+    received_utc: Mapped[datetime] = _now()
+
+
+class Source(Base):
+    """A camera or an audio interface of one recording; `channels` in the order of its audio tracks."""
+
+    __tablename__ = "sources"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # archive.domain.media.SourceKind
+    channels: Mapped[list[str]]
+    video: Mapped[bool]
+
+
+class Run(Base):
+    """One FFmpeg process of a source; `utc` is the wall clock of its media zero, its final estimate."""
+
+    __tablename__ = "runs"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)
+    start_seq: Mapped[int | None]  # chain line; null when only segments of it are known yet
+    utc: Mapped[datetime | None]
+    end_ticks: Mapped[int | None]
+    end_reason: Mapped[str | None]  # archive.domain.media.RunEnd; null = goes on
+
+
+class Segment(Base):
+    """A stored piece of media. `start_ms`, `end_ms` place it on the recording's time line."""
+
+    __tablename__ = "segments"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)  # of its chain line
+    source: Mapped[str]
+    run: Mapped[int]
+    file: Mapped[str]
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    start_ticks: Mapped[int]
+    duration_ticks: Mapped[int]
+    start_ms: Mapped[int]
+    end_ms: Mapped[int]
+    frames: Mapped[int]
+    samples: Mapped[int]
+    why: Mapped[str]
+    stored_utc: Mapped[datetime] = _now()  # when the agent said so
+    checked_utc: Mapped[datetime | None]  # when the stored bytes were hashed here; null = not yet
+    checked_ok: Mapped[bool | None]
+    __table_args__ = (
+        UniqueConstraint("recording_id", "source", "run", "start_ticks"),
+        Index(None, "recording_id", "source", "start_ms"),
+    )
+
+
+class Gap(Base):
+    """Where a source recorded nothing though it should have."""
+
+    __tablename__ = "gaps"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    start_ms: Mapped[int]
+    end_ms: Mapped[int]
+    cause: Mapped[str]
+    detail: Mapped[str]
+
+
+class Event(Base):
+    """Pauses, resumes, log notes, alarms and clock steps; `data` is the chain line's own fields."""
+
+    __tablename__ = "events"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    at_ms: Mapped[int]
+    data: Mapped[dict[str, Any]]
+
+
+class AccessCopy(Base):
+    """A published set of access copies; the newest ready version is served."""
+
+    __tablename__ = "access_copies"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    made_from: Mapped[str]  # manifest SHA-256
+    prefix: Mapped[str]  # in the derived bucket
+    contents: Mapped[dict[str, Any]]  # renditions, playlists, peaks (contract: Recording.media)
+    ready_utc: Mapped[datetime]
+
+
+# Text.
+
+
+class Transcript(Base):
+    """One revision of a recording's text. Draft revisions are -1; the machine's final text is 0."""
+
+    __tablename__ = "transcripts"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]  # archive.domain.transcript.TranscriptState
+    engine: Mapped[str]
+    object_key: Mapped[str | None]  # JSON in the derived bucket; null for a draft
+    carry: Mapped[dict[str, Any] | None]  # draft only: where the next live pass goes on, per source
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = machine
+    made_utc: Mapped[datetime] = _now()
+
+
+class Utterance(Base):
+    """A line of text, found by exact words and by stems. Only the newest revision's rows are searched."""
+
+    __tablename__ = "utterances"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"))
+    revision: Mapped[int]
+    seq: Mapped[int]  # order within the revision
+    start_ms: Mapped[int]
+    end_ms: Mapped[int]
+    channel: Mapped[str]
+    language: Mapped[str]
+    text: Mapped[str]
+    words: Mapped[list[Any]]  # [[text, start_ms, end_ms, probability], …]
+    flags: Mapped[list[str]]
+    exact: Mapped[str] = mapped_column(TSVECTOR)  # normalised words, positions kept
+    stems: Mapped[str] = mapped_column(TSVECTOR)  # stems of archive.search.analysis at the same positions
+    __table_args__ = (
+        UniqueConstraint("recording_id", "revision", "seq"),
+        Index(None, "recording_id", "start_ms"),
+        Index("ix_utterances_exact", "exact", postgresql_using="gin"),
+        Index("ix_utterances_stems", "stems", postgresql_using="gin"),
+    )
+
+
+class Audit(Base):
+    """Who did or was refused what. Insert only: a trigger forbids UPDATE and DELETE."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at_utc: Mapped[datetime] = _now()
+    user_id: Mapped[uuid.UUID | None]  # null = nobody signed in; no foreign key: the log outlives accounts
+    role: Mapped[str | None]
+    action: Mapped[str]  # archive.domain.access.Action or session.*
+    hearing_id: Mapped[uuid.UUID | None]
+    recording_id: Mapped[str | None]
+    allowed: Mapped[bool] = mapped_column(Boolean)
+    rule: Mapped[str]  # which row of the access table decided
+    data: Mapped[dict[str, Any]]
+    __table_args__ = (Index(None, "hearing_id", "at_utc"), Index(None, "user_id", "at_utc"))

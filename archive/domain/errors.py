@@ -1,0 +1,62 @@
+"""The one error tree.
+
+TyndauError
+├── BadInput            what was asked cannot be done as asked (a file, an address, an option)
+├── NotFound            no such thing, or none that the caller may know of
+├── Denied              the caller may know of it but may not do this
+├── Conflict            it is in another state than the request assumes
+├── Unavailable         a server or device does not answer; trying again later may help
+│   ├── StoreUnavailable
+│   └── DatabaseUnavailable
+├── StoreRefused        the object store answered no (write-once, lock, rights)
+├── Damaged             bytes are not what they should be: torn, altered, of the wrong kind
+└── Misconfigured       settings, missing extras, missing programs
+
+Every message is one line that says what is wrong and, after a semicolon, what to do.
+"""
+
+from __future__ import annotations
+
+
+class TyndauError(Exception):
+    """Base of all errors that a user is shown: one line, no stack trace."""
+
+
+class BadInput(TyndauError):
+    """What was asked cannot be done as asked."""
+
+
+class NotFound(TyndauError):
+    """No such thing, or none that the caller may know of."""
+
+
+class Denied(TyndauError):
+    """The caller may know of it but may not do this."""
+
+
+class Conflict(TyndauError):
+    """It is in another state than the request assumes."""
+
+
+class Unavailable(TyndauError):
+    """A server or device does not answer; trying again later may help."""
+
+
+class StoreUnavailable(Unavailable):
+    """The object store cannot be reached or answers with a server error."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached."""
+
+
+class StoreRefused(TyndauError):
+    """The object store answered no: the object exists, is locked, or rights are missing."""
+
+
+class Damaged(TyndauError):
+    """Bytes are not what they should be."""
+
+
+class Misconfigured(TyndauError):
+    """Settings are wrong, or a program or an optional package is missing."""

@@ -1,0 +1,62 @@
+"""Words, utterances and transcripts on a recording's time line (whole milliseconds from its zero)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    """The language of an utterance."""
+
+    KK = "kk"
+    RU = "ru"
+    UNKNOWN = "unknown"
+
+
+class Flag(StrEnum):
+    """What is doubtful about an utterance; it is marked, never deleted."""
+
+    UNCLEAR = "unclear"
+    OVERLAP = "overlap"
+    LANGUAGE_DOUBTFUL = "language_doubtful"
+
+
+class TranscriptState(StrEnum):
+    """A draft grows while the hearing runs; the final machine text replaces it. Neither is a protocol."""
+
+    NONE = "none"
+    DRAFT = "draft"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word; `probability` is the recogniser's, 0 to 1."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What one voice said without a long pause; `channel` is the microphone's name."""
+
+    start_ms: int
+    end_ms: int
+    channel: str
+    language: Language
+    text: str
+    words: tuple[Word, ...] = ()
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All utterances in order of their start; `engine` names the recogniser and the model's hash."""
+
+    duration_ms: int
+    utterances: tuple[Utterance, ...]
+    engine: str = ""

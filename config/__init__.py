@@ -1,0 +1,1 @@
+"""Settings, clock and logging: what every part of Tyndau shares and nothing else."""

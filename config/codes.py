@@ -1,0 +1,67 @@
+"""Every warning and error that an operator may meet: code, level, and what to do, in three languages.
+
+REC: recorder, UPL: upload, ING: ingest, ASR: recognition, PUB: access copies, API: web server,
+EMB: embedded servers, JOB: background jobs, SEC: access.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A stable code with its level and its text for the operator's page."""
+
+    level: int
+    kk: str
+    ru: str
+    en: str
+
+
+CODES: dict[str, Code] = {}
+
+
+def define(code: str, level: int, *, kk: str, ru: str, en: str) -> None:
+    """Add a code; each stands once."""
+    if code in CODES:
+        raise ValueError(f"code {code} is defined twice")
+    CODES[code] = Code(level, kk, ru, en)
+
+
+define(
+    "REC-001",
+    logging.WARNING,
+    kk="Көз тоқтады, жазба қайта басталуда. Кабель мен қуатты тексеріңіз.",
+    ru="Источник остановился, запись запускается снова. Проверьте кабель и питание.",
+    en="A source stopped and is being restarted. Check its cable and power.",
+)
+define(
+    "REC-002",
+    logging.ERROR,
+    kk="Дискіде орын жоқ. Орын босатыңыз немесе басқа диск қосыңыз.",
+    ru="На диске нет места. Освободите место или подключите другой диск.",
+    en="The disk is full. Free some space or attach another disk.",
+)
+define(
+    "REC-003",
+    logging.ERROR,
+    kk="Жазылған үзінді оқылмайды. Дискіні тексеріңіз.",
+    ru="Записанный фрагмент не читается. Проверьте диск.",
+    en="A written segment cannot be decoded. Check the disk.",
+)
+define(
+    "REC-004",
+    logging.WARNING,
+    kk="Үзілген жазба табылып, жабылды.",
+    ru="Найдена и закрыта прерванная запись.",
+    en="An interrupted recording was found and closed.",
+)
+define(
+    "UPL-001",
+    logging.WARNING,
+    kk="Мұрағатқа қосылу мүмкін емес; жазба осы машинада сақталуда, жіберу қайталанады.",
+    ru="Архив недоступен; запись хранится на этой машине, отправка повторяется.",
+    en="The archive cannot be reached; the recording is kept on this machine and sending is retried.",
+)

