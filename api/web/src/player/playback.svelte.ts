@@ -1,0 +1,306 @@
+/**
+ * One media element, driven on the recording's time line.
+ *
+ * hls.js brings picture and sound; listening to one microphone is a switch of the audio rendition.
+ * Where nothing was recorded the media jumps; `position_ms` follows the time line and `skipped` says
+ * what was jumped over.
+ */
+import type Hls from 'hls.js';
+import { session } from '../lib/session.svelte';
+import { spanAt, stretchesOf, toMedia_s, toRecording_ms, type Stretch } from '../lib/timeline';
+import type { AudioRendition, Gap, Media, Pause, Recording } from '../lib/types';
+
+export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
+/** A word is heard better with what leads into it. */
+const PRE_ROLL_MS = 200;
+/** A larger step forward than playing explains is a jump over a hole. */
+const JUMP_MS = 700;
+const SKIP_SHOWN_MS = 6000;
+
+export type Hole = (Gap & { kind: 'gap' }) | (Pause & { kind: 'pause' });
+
+export class Playback {
+  position_ms = $state(0);
+  playing = $state(false);
+  waiting = $state(false);
+  ready = $state(false);
+  speed = $state(1);
+  muted = $state(false);
+  volume = $state(1);
+  /** Id of the sound that is heard: `mix`, or one microphone's. */
+  sound = $state('mix');
+  camera = $state(0);
+  failure = $state<'media' | 'browser' | null>(null);
+  skipped = $state<Hole | null>(null);
+
+  readonly holes: readonly Hole[];
+  readonly #media: Media;
+  readonly #zero_utc_ms: number;
+  #stretches = $state.raw<Stretch[]>([]);
+  #element: HTMLMediaElement | null = null;
+  #hls: Hls | null = null;
+  #wanted_ms: number | null;
+  #frame = 0;
+  #skipTimer = 0;
+  #recoveries = 0;
+
+  constructor(
+    readonly recording: Recording,
+    media: Media,
+    start_ms: number,
+  ) {
+    this.#media = media;
+    this.#zero_utc_ms = Date.parse(recording.started_utc);
+    this.#wanted_ms = start_ms;
+    this.position_ms = start_ms;
+    this.holes = [
+      ...recording.gaps.map((gap) => ({ ...gap, kind: 'gap' as const })),
+      ...recording.pauses.map((pause) => ({ ...pause, kind: 'pause' as const })),
+    ].sort((a, b) => a.start_ms - b.start_ms);
+  }
+
+  get duration_ms(): number {
+    return this.recording.duration_ms ?? 0;
+  }
+
+  get sounds(): AudioRendition[] {
+    return this.#media.audio;
+  }
+
+  get cameras(): Media['video'] {
+    return this.#media.video;
+  }
+
+  /** The wall clock of the position, as UTC milliseconds. */
+  get now_utc_ms(): number {
+    return this.#zero_utc_ms + this.position_ms;
+  }
+
+  /** Why there is nothing to see at the position, if so. */
+  get pictureHole(): Hole | undefined {
+    const source = this.cameras[this.camera]?.source;
+    return spanAt(
+      this.holes.filter((hole) => hole.kind === 'pause' || hole.source === source),
+      this.position_ms,
+    );
+  }
+
+  /** Take over a media element; the returned function lets go of it. */
+  attach(element: HTMLMediaElement): () => void {
+    this.#element = element;
+    const unlisten = this.#listen(element);
+    void this.#open(element);
+    return () => {
+      unlisten();
+      cancelAnimationFrame(this.#frame);
+      window.clearTimeout(this.#skipTimer);
+      this.#hls?.destroy();
+      this.#hls = null;
+      this.#element = null;
+    };
+  }
+
+  toggle(): void {
+    if (this.playing) this.#element?.pause();
+    else void this.play();
+  }
+
+  async play(): Promise<void> {
+    try {
+      await this.#element?.play();
+    } catch {
+      this.playing = false; // the browser wants a click first, or the source went away
+    }
+  }
+
+  /** Go to a moment of the time line. */
+  seek(ms: number): void {
+    const wanted = Math.min(Math.max(0, ms), this.duration_ms || ms);
+    this.skipped = null;
+    this.position_ms = wanted;
+    if (!this.#element || !this.ready) {
+      this.#wanted_ms = wanted;
+      return;
+    }
+    this.#element.currentTime = toMedia_s(this.#stretches, wanted);
+  }
+
+  /** Hear what is said at a moment. */
+  hear(ms: number): void {
+    this.seek(ms - PRE_ROLL_MS);
+    void this.play();
+  }
+
+  /** Back or forward along what was recorded: holes do not count. */
+  step(s: number): void {
+    if (!this.#element) return;
+    this.seek(toRecording_ms(this.#stretches, Math.max(0, this.#element.currentTime + s)));
+  }
+
+  changeSpeed(by: 1 | -1): void {
+    const at = SPEEDS.indexOf(this.speed as (typeof SPEEDS)[number]);
+    this.setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, at + by))]!);
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = speed;
+    if (this.#element) this.#element.playbackRate = speed;
+  }
+
+  setMuted(muted: boolean): void {
+    this.muted = muted;
+    if (this.#element) this.#element.muted = muted;
+  }
+
+  setVolume(volume: number): void {
+    this.volume = volume;
+    if (this.#element) this.#element.volume = volume;
+    if (volume > 0) this.setMuted(false);
+  }
+
+  /** Hear one sound: a microphone or the mix. Unknown ids change nothing. */
+  listenTo(id: string): void {
+    const sound = this.sounds.find((candidate) => candidate.id === id);
+    if (!sound) return;
+    this.sound = id;
+    const wanted = new URL(sound.playlist, location.href).href;
+    const index = this.#hls?.audioTracks.findIndex((track) => track.url === wanted) ?? -1;
+    if (this.#hls && index >= 0) this.#hls.audioTrack = index;
+  }
+
+  watch(camera: number): void {
+    this.camera = camera;
+    if (this.#hls && this.#hls.levels.length > 1) this.#hls.nextLevel = this.#levelOf(camera);
+  }
+
+  /** Begin again after a failure, at the same place. */
+  retry(): void {
+    const element = this.#element;
+    if (!element) return;
+    this.#hls?.destroy();
+    this.#wanted_ms = this.position_ms;
+    this.failure = null;
+    this.ready = false;
+    void this.#open(element);
+  }
+
+  async #open(element: HTMLMediaElement): Promise<void> {
+    const { default: HlsPlayer } = await import('hls.js');
+    if (this.#element !== element) return;
+    if (!HlsPlayer.isSupported()) {
+      if (element.canPlayType('application/vnd.apple.mpegurl')) element.src = this.#media.master;
+      else this.failure = 'browser';
+      return;
+    }
+    const hls = new HlsPlayer({
+      enableWorker: false, // fragmented MP4 needs no repackaging, so there is nothing to do in a worker
+      backBufferLength: 120,
+      maxBufferLength: 30,
+      autoStartLoad: false,
+    });
+    this.#hls = hls;
+    const { Events, ErrorTypes } = HlsPlayer;
+    hls.on(Events.MANIFEST_PARSED, () => {
+      // Levels are cameras, not qualities: the choice is the person's, never the bandwidth's.
+      if (hls.levels.length > 1) hls.startLevel = this.#levelOf(this.camera);
+      hls.startLoad(0);
+    });
+    hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.listenTo(this.sound));
+    hls.on(Events.LEVEL_LOADED, (_event, { details }) => this.#map(details.fragments));
+    hls.on(Events.AUDIO_TRACK_LOADED, (_event, { details }) => {
+      if (!this.#stretches.length) this.#map(details.fragments);
+    });
+    hls.on(Events.ERROR, (_event, { fatal, type, response }) => {
+      if (response?.code === 401) session.end();
+      if (!fatal) return;
+      if (type === ErrorTypes.MEDIA_ERROR && this.#recoveries++ < 2) hls.recoverMediaError();
+      else this.failure = 'media';
+    });
+    hls.loadSource(this.#media.master);
+    hls.attachMedia(element);
+  }
+
+  #levelOf(camera: number): number {
+    const name = this.cameras[camera];
+    const found = this.#hls?.levels.findIndex(
+      (level) => level.name === name?.name || level.url.some((url) => url.includes(`/${name?.source}`)),
+    );
+    return found === undefined || found < 0 ? Math.min(camera, (this.#hls?.levels.length ?? 1) - 1) : found;
+  }
+
+  #map(pieces: readonly { start: number; duration: number; programDateTime: number | null }[]): void {
+    this.#stretches = stretchesOf(pieces, this.#zero_utc_ms);
+    this.#start();
+  }
+
+  /** Once times can be mapped and the element takes a position: go to where the person wanted. */
+  #start(): void {
+    const element = this.#element;
+    if (!element || element.readyState < HTMLMediaElement.HAVE_METADATA) return;
+    if (this.#hls && !this.#stretches.length) return;
+    this.ready = true;
+    if (this.#wanted_ms === null) return;
+    const wanted = this.#wanted_ms;
+    this.#wanted_ms = null;
+    if (wanted > 0) element.currentTime = toMedia_s(this.#stretches, wanted);
+  }
+
+  #listen(element: HTMLMediaElement): () => void {
+    const handlers: Partial<Record<keyof HTMLMediaElementEventMap, () => void>> = {
+      loadedmetadata: () => {
+        this.#start();
+        element.playbackRate = this.speed;
+      },
+      play: () => {
+        this.playing = true;
+        this.#follow();
+      },
+      pause: () => {
+        this.playing = false;
+        this.#read();
+      },
+      ended: () => (this.playing = false),
+      waiting: () => (this.waiting = true),
+      seeking: () => (this.waiting = true),
+      canplay: () => (this.waiting = false),
+      playing: () => (this.waiting = false),
+      seeked: () => this.#read(),
+      volumechange: () => {
+        this.muted = element.muted;
+        this.volume = element.volume;
+      },
+    };
+    const entries = Object.entries(handlers) as [keyof HTMLMediaElementEventMap, () => void][];
+    for (const [name, handle] of entries) element.addEventListener(name, handle);
+    return () => {
+      for (const [name, handle] of entries) element.removeEventListener(name, handle);
+    };
+  }
+
+  /** While playing, the position is read every frame: words are shorter than `timeupdate`'s steps. */
+  #follow(): void {
+    cancelAnimationFrame(this.#frame);
+    const tick = (): void => {
+      if (!this.playing) return;
+      this.#read();
+      this.#frame = requestAnimationFrame(tick);
+    };
+    tick();
+  }
+
+  #read(): void {
+    const element = this.#element;
+    if (!element || !this.ready || element.seeking) return;
+    const before = this.position_ms;
+    this.position_ms = toRecording_ms(this.#stretches, element.currentTime);
+    if (this.playing && this.position_ms - before > JUMP_MS * Math.max(1, this.speed)) this.#noteJump(before);
+  }
+
+  #noteJump(from_ms: number): void {
+    const hole = this.holes.find((h) => h.end_ms > from_ms + 1 && h.start_ms < this.position_ms);
+    if (!hole) return;
+    this.skipped = hole;
+    window.clearTimeout(this.#skipTimer);
+    this.#skipTimer = window.setTimeout(() => (this.skipped = null), SKIP_SHOWN_MS);
+  }
+}
