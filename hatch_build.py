@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,13 @@ def _node() -> tuple[str, str]:
     return str(node_path), str(modules / "npm" / "bin" / "npm-cli.js")
 
 
+def _environment(node: str) -> dict[str, str]:
+    """Ours, with the wheel's Node first: npm's scripts start `node` by its name."""
+    return {**os.environ, "PATH": str(Path(node).parent) + os.pathsep + os.environ.get("PATH", "")}
+
+
 def _run(command: list[str], what: str, extra: dict[str, str] | None = None) -> None:
-    path = str(Path(command[0]).parent) + os.pathsep + os.environ.get("PATH", "")
-    environment = {**os.environ, **(extra or {}), "PATH": path, "npm_config_update_notifier": "false"}
+    environment = {**_environment(command[0]), **(extra or {})}
     try:
         done = subprocess.run(command, cwd=WEB, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -116,5 +121,19 @@ def _reason(output: str) -> str:
     return (telling or lines or ["no output"])[0][:300]
 
 
+def npm(arguments: list[str]) -> int:
+    """Run npm in api/web with the Node of the wheel, its output shown; the exit code.
+
+    Raises:
+        BuildFailed: Node is missing.
+    """
+    node, script = _node()
+    return subprocess.run([node, script, *arguments], cwd=WEB, env=_environment(node), check=False).returncode
+
+
 if __name__ == "__main__":
-    build()
+    # `python hatch_build.py` builds the pages; `python hatch_build.py run check` is `npm run check`.
+    try:
+        sys.exit(npm(sys.argv[1:]) if sys.argv[1:] else build())
+    except BuildFailed as failure:
+        sys.exit(f"The web pages could not be built: {failure}")

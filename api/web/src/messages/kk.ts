@@ -133,7 +133,7 @@ export const kk: Messages = {
   alarms: 'Дабылдар',
   alarm: 'Дабыл',
   noAlarms: 'Дабыл жоқ',
-  alarmSince: (time) => `${time} бастап`,
+  alarmSince: (time) => `Басталуы: ${time}`,
   disk: 'Диск',
   diskFree: (amount) => `${amount} бос`,
   archive: 'Мұрағат',
