@@ -1,0 +1,96 @@
+"""Kazakh or Russian, per span: the recogniser's own odds, a bias calibrated per model, a habit per microphone.
+
+A small Whisper ranks the two languages well but its prior is far off: by plain argmax most Kazakh is
+taken for Russian. Smoothing over time makes it worse, since speakers alternate; the habit of the person
+at a microphone helps (notes/asr section 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archive.domain.transcript import Language
+from transcribe.audio import RATE
+from transcribe.engine import LanguageOdds
+from transcribe.groups import Told
+from transcribe.speech import Span
+
+SHORTEST = RATE * 3 // 2  # shorter spans inherit: too little evidence
+_NEAR = 10 * RATE
+_CLOSE = 0.7  # in log odds: less than 2 to 1 is doubtful
+_HABIT_MOST = 1.0
+_HABIT_S = 10.0  # as if so much of each language had been heard before
+# Neither: another language is nearly certain and both of ours together are not worth a mention.
+_OTHER_P = 0.85
+_OURS_P = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """Seconds of each language heard from one microphone."""
+
+    kk_s: float = 0.0
+    ru_s: float = 0.0
+
+    @property
+    def log_odds(self) -> float:
+        """Of Kazakh over Russian, mild: at most e to 1."""
+        odds = math.log((self.kk_s + _HABIT_S) / (self.ru_s + _HABIT_S))
+        return max(-_HABIT_MOST, min(_HABIT_MOST, odds))
+
+    def after(self, language: Language, seconds: float) -> Habit:
+        if language is Language.KK:
+            return Habit(self.kk_s + seconds, self.ru_s)
+        if language is Language.RU:
+            return Habit(self.kk_s, self.ru_s + seconds)
+        return self
+
+
+@dataclass(slots=True)
+class Languages:
+    """Decides span by span and remembers each microphone's habit."""
+
+    bias: float
+    habits: dict[int, Habit] = field(default_factory=dict)
+
+    def usual(self) -> Language:
+        """The language that most of the hearing was in so far; Russian before anything was heard."""
+        kk_s = sum(habit.kk_s for habit in self.habits.values())
+        return Language.KK if kk_s > sum(habit.ru_s for habit in self.habits.values()) else Language.RU
+
+    def decide(self, spans: Sequence[Span], odds: Mapping[int, LanguageOdds]) -> list[Told]:
+        """A language for each span; `odds` by place in `spans`, for those that are long enough."""
+        decided = {place: self._weigh(spans[place], odds[place]) for place in sorted(odds)}
+        return [decided.get(place) or self._inherit(span, decided.values()) for place, span in enumerate(spans)]
+
+    def _weigh(self, span: Span, odds: LanguageOdds) -> Told:
+        if odds.strongest_p > _OTHER_P and math.exp(odds.kk) + math.exp(odds.ru) < _OURS_P:
+            return Told(span, Language.UNKNOWN, doubtful=True)
+        habit = self.habits.get(span.channel, Habit())
+        sum_of_odds = odds.kk - odds.ru + self.bias + habit.log_odds
+        language = Language.KK if sum_of_odds > 0 else Language.RU
+        self.habits[span.channel] = habit.after(language, (span.end - span.start) / RATE)
+        return Told(span, language, doubtful=abs(sum_of_odds) < _CLOSE)
+
+    def _inherit(self, span: Span, decided: Sequence[Told] | Any) -> Told:
+        near = [told for told in decided if told.span.channel == span.channel and _apart(told.span, span) < _NEAR]
+        if near:
+            return Told(span, min(near, key=lambda told: _apart(told.span, span)).language)
+        habit = self.habits.get(span.channel)
+        if habit is None:
+            return Told(span, self.usual(), doubtful=True)
+        return Told(span, Language.KK if habit.kk_s > habit.ru_s else Language.RU)
+
+    def to_json(self) -> dict[str, list[float]]:
+        return {str(row): [habit.kk_s, habit.ru_s] for row, habit in self.habits.items()}
+
+    @classmethod
+    def from_json(cls, bias: float, data: Mapping[str, Sequence[float]]) -> Languages:
+        return cls(bias, {int(row): Habit(kk_s, ru_s) for row, (kk_s, ru_s) in data.items()})
+
+
+def _apart(one: Span, other: Span) -> int:
+    return max(one.start - other.end, other.start - one.end, 0)

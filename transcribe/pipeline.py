@@ -1,0 +1,186 @@
+"""From sound to utterances, window by window; the same code for a file, a live feed and the final pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archive.domain.transcript import Flag, Language, Utterance
+from transcribe.audio import RATE, Sound, SoundFeed
+from transcribe.cutting import Cut, find_cut, split_long
+from transcribe.engine import Engine, Heard, VoiceActivity
+from transcribe.groups import Group, Said, Told, clip, group, place, samples
+from transcribe.language import SHORTEST, Languages
+from transcribe.levels import FRAME, Room
+from transcribe.lines import Marked, utterances
+from transcribe.quality import Doubt, doubts, nobody_speaks
+from transcribe.speech import Span, Speech, find_speech
+
+_WINDOW_S = 300
+_WINDOW_CHANNEL_S = 2400  # with many microphones the window is shorter: memory stays below about 150 MB
+_LONGEST_HOLE = 30 * RATE  # a longer hole ends a window instead of being filled
+_WORTH_A_LINE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to recognise. `language` None = decide per span with `bias` (log odds for Kazakh) added."""
+
+    bias: float = 0.0
+    language: Language | None = None
+    hot_words: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class State:
+    """What one pass over a source knows: up to where it is done, its microphones, their languages.
+
+    As JSON it is the carry that a live pass leaves for the next one.
+    """
+
+    cut: Cut
+    room: Room
+    languages: Languages
+
+    @classmethod
+    def at_start(cls, channels: int, bias: float) -> State:
+        return cls(Cut(0), Room.unknown(channels), Languages(bias))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "at": self.cut.at,
+            "forced": self.cut.forced,
+            "room": self.room.to_json(),
+            "languages": self.languages.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], bias: float) -> State:
+        languages = Languages.from_json(bias, data["languages"])
+        return cls(Cut(data["at"], data["forced"]), Room.from_json(data["room"]), languages)
+
+
+class Listener:
+    """Listens to one source from `state` on; an instance is for one pass."""
+
+    def __init__(
+        self, engine: Engine, vad: VoiceActivity, channels: Sequence[str], options: Options, state: State | None = None
+    ) -> None:
+        self._engine = engine
+        self._vad = vad
+        self._channels = tuple(channels)
+        self._options = options
+        self.state = state or State.at_start(len(self._channels), options.bias)
+
+    def listen(self, feed: SoundFeed, on_window: Callable[[int], None] = lambda _: None) -> Iterator[Utterance]:
+        """All utterances of `feed`; `on_window` is told the sample up to which it is done."""
+        for window, last in windows(feed, lambda: self.state.cut.audible_from):
+            yield from self.hear(window, last=last)
+            on_window(self.state.cut.at)
+
+    def hear(self, window: Sound, *, last: bool) -> list[Utterance]:
+        """The utterances of a window up to a safe cut, or to its end when it is the `last`.
+
+        The window must begin at or before `state.cut.audible_from`. `state` moves on to the cut.
+        """
+        speech = find_speech(window, self.state.room, self._vad)
+        done = self.state.cut
+        cut = Cut(window.end) if last else find_cut(window, done.at, speech.stretches, speech.levels)
+        spans = [part for span in _within(speech.spans, done, cut) for part in split_long(span, window, speech.levels)]
+        marked = self._recognise(window, self._in_language(window, spans))
+        self.state.room = _known(self.state.room, speech, window, done.at, cut.at)
+        self.state.cut = cut
+        return utterances(marked, self._channels)
+
+    def _in_language(self, window: Sound, spans: list[Span]) -> list[Told]:
+        if self._options.language is not None:
+            return [Told(span, self._options.language) for span in spans]
+        long = [number for number, span in enumerate(spans) if span.end - span.start >= SHORTEST]
+        odds = self._engine.languages([samples(window, spans[number]) for number in long])
+        return self.state.languages.decide(spans, dict(zip(long, odds, strict=True)))
+
+    def _recognise(self, window: Sound, told: list[Told]) -> Iterator[Marked]:
+        groups = group(told, self._options.language or self.state.languages.usual())
+        heard = self._engine.recognise([clip(window, one) for one in groups], self._options.hot_words)
+        for one, found in zip(groups, heard, strict=True):
+            suspicious = doubts(found, one.language, one.speech_s)
+            if not suspicious:
+                yield from (_marked(said) for said in place(found, window, one) if said.words)
+            else:
+                yield from self._again(window, one, found, suspicious)
+
+    def _again(self, window: Sound, doubtful: Group, first: Heard, suspicious: frozenset[Doubt]) -> Iterator[Marked]:
+        """Each span of a doubtful group once more by itself; what stays doubtful is marked, not deleted."""
+        for told in doubtful.members:
+            alone = Group(doubtful.language, (told,))
+            best = self._engine.recognise_again(clip(window, alone))
+            left = doubts(best, alone.language, alone.speech_s)
+            if len(doubtful.members) == 1 and _worse(best, left, first, suspicious):
+                best, left = first, suspicious
+            words = () if nobody_speaks(best) else place(best, window, alone)[0].words
+            if words or alone.speech_s >= _WORTH_A_LINE_S:
+                yield _marked(Said(told, words), unclear=bool(left) or not words)
+
+
+def windows(feed: SoundFeed, kept_from: Callable[[], int]) -> Iterator[tuple[Sound, bool]]:
+    """The feed in windows of five minutes at most, each with whether it is the last before a hole or the end.
+
+    After each window `kept_from()` says from which sample on the next one needs the sound.
+    """
+    longest = min(_WINDOW_S, _WINDOW_CHANNEL_S // len(feed.channels)) * RATE
+    window: Sound | None = None
+    for block in feed.blocks():
+        if window is not None and block.start - window.end > _LONGEST_HOLE:
+            yield window, True
+            window = None
+        window = block if window is None else _appended(window, block)
+        if window.end - window.start >= longest:
+            yield window, False
+            window = _from(window, kept_from())
+    if window is not None:
+        yield window, True
+
+
+def _appended(window: Sound, block: Sound) -> Sound:
+    hole = np.zeros((window.pcm.shape[0], block.start - window.end), dtype=np.int16)
+    return Sound(window.start, np.concatenate([window.pcm, hole, block.pcm], axis=1))
+
+
+def _from(window: Sound, start: int) -> Sound:
+    return Sound(start, window.pcm[:, start - window.start :].copy())
+
+
+def _within(spans: Sequence[Span], done: Cut, cut: Cut) -> Iterator[Span]:
+    for span in spans:
+        part = span.between(done.at, cut.at, cut_start=done.forced, cut_end=cut.forced)
+        if part is not None:
+            yield part
+
+
+def _known(room: Room, speech: Speech, window: Sound, start: int, end: int) -> Room:
+    """What the window teaches about its microphones, from `start` to `end` only: the rest comes again."""
+    frames = slice((max(start, window.start) - window.start) // FRAME, (end - window.start) // FRAME)
+    room = room.heard(speech.levels[:, frames])
+    for span in speech.spans:
+        if not span.overlap and start <= span.start and span.end <= end:
+            at = slice((span.start - window.start) // FRAME, (span.end - window.start) // FRAME)
+            room = room.spoken(span.channel, speech.above_db[span.channel, at])
+    return room
+
+
+def _worse(again: Heard, left: frozenset[Doubt], first: Heard, before: frozenset[Doubt]) -> bool:
+    return (len(left), -again.avg_logprob) > (len(before), -first.avg_logprob)
+
+
+def _marked(said: Said, *, unclear: bool = False) -> Marked:
+    told = said.told
+    unknown = told.language is Language.UNKNOWN
+    flags = {
+        Flag.UNCLEAR: unclear or unknown,
+        Flag.OVERLAP: told.span.overlap,
+        Flag.LANGUAGE_DOUBTFUL: told.doubtful or unknown,
+    }
+    return Marked(said, frozenset(flag for flag, holds in flags.items() if holds))
