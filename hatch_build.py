@@ -134,6 +134,8 @@ def npm(arguments: list[str]) -> int:
 if __name__ == "__main__":
     # `python hatch_build.py` builds the pages; `python hatch_build.py run check` is `npm run check`.
     try:
-        sys.exit(npm(sys.argv[1:]) if sys.argv[1:] else build())
+        if sys.argv[1:]:
+            sys.exit(npm(sys.argv[1:]))
+        build()
     except BuildFailed as failure:
         sys.exit(f"The web pages could not be built: {failure}")

@@ -1,0 +1,399 @@
+"""What people come for, from sign-in to a search hit, in a real browser against the real application.
+
+`demo_court` is a running application with a recorded, transcribed and published hearing:
+`base_url`, `accounts` (role → user name and password) and `recording` (its id).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.waiting import wait_for
+from tests.web.conftest import DESKTOP, PHONE, Complaint, OpenPage, Screen
+
+pytestmark = pytest.mark.browser
+
+Check = Callable[[Page], list[str]]
+SCREENS = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")]
+PRE_ROLL_MS = 200
+
+
+class Court(Protocol):
+    """What the fixture `demo_court` gives."""
+
+    base_url: str
+    accounts: dict[str, tuple[str, str]]
+    recording: str
+
+
+def sign_in(page: Page, court: Court, role: str = "judge", path: str = "/") -> None:
+    """Open `path` and sign in at the page that it leads to."""
+    username, password = court.accounts[role]
+    page.goto(court.base_url + path)
+    page.locator("input[name=username]").fill(username)
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[name=password]").press("Enter")
+    expect(page.locator("header nav")).to_be_visible()
+
+
+def ask(page: Page, court: Court, path: str) -> Any:
+    """The API's answer to the signed-in person."""
+    answer = page.request.get(f"{court.base_url}/api/v1{path}")
+    assert answer.ok, answer.text()
+    return answer.json()
+
+
+def utterances(page: Page, court: Court) -> list[dict[str, Any]]:
+    """The transcript of the demo recording: at least one utterance with words."""
+    said: list[dict[str, Any]] = ask(page, court, f"/recordings/{court.recording}/transcript")["utterances"]
+    assert any(u["words"] for u in said), "the demo recording has no words"
+    return said
+
+
+def open_player(page: Page, court: Court, role: str = "judge", at_ms: int = 0) -> None:
+    """Sign in straight into the player and wait until picture or sound can play."""
+    query = f"?t={at_ms}" if at_ms else ""
+    sign_in(page, court, role, f"/recordings/{court.recording}{query}")
+    expect(page.locator("article").first).to_be_visible()
+    wait_for_media(page, "m?.readyState >= 2", "picture or sound")
+
+
+def media(page: Page, expression: str) -> Any:
+    """A property of the one media element."""
+    return page.evaluate(f"(() => {{ const m = document.querySelector('video, audio'); return {expression}; }})()")
+
+
+def wait_for_media(page: Page, expression: str, what: str) -> None:
+    """Until something is true of the media element. (The page's policy forbids Playwright's own waiting.)"""
+    wait_for(lambda: media(page, expression), 15, what)
+
+
+def position_s(page: Page) -> int:
+    """Where the player says it stands, in seconds of the recording."""
+    shown = page.get_by_test_id("elapsed").inner_text().split("/")[0]
+    hours, minutes, seconds = (int(part) for part in shown.split(":"))
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def longest_word(said: list[dict[str, Any]]) -> str:
+    """A word that is in the text for certain: the longest of purely Cyrillic letters."""
+    words = [word["text"].strip(" .,!?—«»") for u in said for word in u["words"]]
+    return max((w for w in words if re.fullmatch(r"[А-Яа-яЁё]+", w)), key=len)
+
+
+# --- signing in ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_sign_in_and_see_my_hearings(
+    screen: Screen, open_page: OpenPage, demo_court: Court, shots: Path, complaints: list[Complaint]
+) -> None:
+    page = open_page(screen)
+    page.goto(demo_court.base_url)
+    expect(page.get_by_role("heading", name="Жүйеге кіру")).to_be_visible()
+    page.screenshot(path=shots / f"sign-in-{screen.name}.png")
+    sign_in(page, demo_court)
+    page.goto(f"{demo_court.base_url}/?show=all")
+    number = ask(page, demo_court, f"/recordings/{demo_court.recording}")["hearing"]["case"]["number"]
+    expect(page.locator("article").filter(has_text=number).first).to_be_visible()
+    page.screenshot(path=shots / f"hearings-{screen.name}.png")
+    assert complaints == []
+
+
+def test_a_wrong_password_is_said_in_words(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    page.goto(demo_court.base_url)
+    page.locator("input[name=username]").fill(demo_court.accounts["judge"][0])
+    page.locator("input[name=password]").fill("не тот пароль")
+    page.get_by_role("button", name="Войти").click()
+    expect(page.get_by_role("alert").filter(has_text="Неверное имя пользователя или пароль")).to_be_visible()
+
+
+def test_the_language_changes_everywhere_and_is_kept(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="kk")
+    sign_in(page, demo_court)
+    expect(page.get_by_role("heading", name="Менің отырыстарым")).to_be_visible()
+    page.get_by_role("button", name="РУС").click()
+    expect(page.get_by_role("heading", name="Мои заседания")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "ru"
+    page.reload()
+    expect(page.get_by_role("heading", name="Мои заседания")).to_be_visible()
+    page.get_by_role("button", name="ENG").click()
+    expect(page.get_by_role("heading", name="My hearings")).to_be_visible()
+
+
+def test_an_ended_session_returns_to_the_same_place(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    open_player(page, demo_court, at_ms=4000)
+    page.context.clear_cookies()
+    page.goto(f"{demo_court.base_url}/recordings/{demo_court.recording}?t=4000")
+    username, password = demo_court.accounts["judge"]
+    page.locator("input[name=username]").fill(username)
+    page.locator("input[name=password]").fill(password)
+    page.get_by_role("button", name="Войти").click()
+    page.wait_for_url(re.compile(rf"/recordings/{demo_court.recording}\?t=\d+"))
+    expect(page.get_by_test_id("elapsed")).to_contain_text("00:00:04")
+
+
+def test_a_session_that_ends_while_working_leads_to_sign_in(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    sign_in(page, demo_court)
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Все").click()
+    expect(page.get_by_text("Сеанс завершён")).to_be_visible()
+    assert parse_qs(urlparse(page.url).query)["next"] == ["/?show=all"]
+
+
+def test_a_lost_network_is_said_and_its_return_noticed(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    sign_in(page, demo_court)
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Все").click()
+    expect(page.get_by_text("Нет связи с сервером").first).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("Нет связи с сервером")).to_have_count(0)
+
+
+# --- the player ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_play(screen: Screen, open_page: OpenPage, demo_court: Court, shots: Path, complaints: list[Complaint]) -> None:
+    page = open_page(screen)
+    open_player(page, demo_court)
+    page.get_by_role("button", name="Ойнату", exact=True).click()
+    wait_for_media(page, "m.currentTime > 1", "a second to be played")
+    assert media(page, "m.paused") is False
+    page.get_by_role("button", name="Кідірту", exact=True).click()
+    wait_for_media(page, "m.paused", "the pause")
+    page.screenshot(path=shots / f"player-{screen.name}.png", full_page=True)
+    assert complaints == []
+
+
+def test_a_click_on_a_word_seeks_to_it_and_plays(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court)
+    said = utterances(page, demo_court)
+    word = next(u for u in said if len(u["words"]) > 2)["words"][2]
+    row = page.locator("article").filter(has=page.locator(f"[data-start='{word['start_ms']}']"))
+    row.locator(f"span[data-start='{word['start_ms']}']").first.click()
+    wait_for_media(page, "!m.paused", "playing")
+    stood_s = position_s(page)
+    assert stood_s >= (word["start_ms"] - PRE_ROLL_MS) // 1000
+    assert stood_s <= word["end_ms"] // 1000 + 3
+    # The text follows: what sounds is marked, and it is that utterance or one after it.
+    expect(page.locator("article[aria-current]").first).to_be_visible()
+
+
+def test_the_keys_of_the_player(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court)
+    page.keyboard.press("k")
+    wait_for_media(page, "!m.paused", "playing")
+    page.keyboard.press("Space")
+    wait_for_media(page, "m.paused", "the pause")
+    before = media(page, "m.currentTime")
+    page.keyboard.press("l")
+    wait_for(lambda: abs(media(page, "m.currentTime") - before - 10) < 0.5, 10, "a step of 10 s")
+    page.keyboard.press("ArrowLeft")
+    wait_for(lambda: abs(media(page, "m.currentTime") - before - 5) < 0.5, 10, "a step of 5 s back")
+    page.keyboard.press("]")
+    assert media(page, "m.playbackRate") == 1.25
+    page.keyboard.press("m")
+    assert media(page, "m.muted") is True
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Ойнатқыш пернелері")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Мәтіннен табу")).to_be_focused()
+
+
+def test_one_microphone_alone(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court)
+    sounds = ask(page, demo_court, f"/recordings/{demo_court.recording}")["media"]["audio"]
+    single = next(sound for sound in sounds if sound["channel"])
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(urlparse(request.url).path))
+    page.keyboard.press("1")
+    button = page.get_by_role("group", name="Тыңдау").get_by_role("button").nth(1)
+    expect(button).to_have_attribute("aria-pressed", "true")
+    wait_for(lambda: urlparse(single["playlist"]).path in fetched, 10, "the microphone's own playlist")
+    page.keyboard.press("k")
+    wait_for_media(page, "m.currentTime > 0.5", "the microphone to be played")
+    page.keyboard.press("0")
+    expect(page.get_by_role("group", name="Тыңдау").get_by_role("button").first).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_the_time_line_seeks_by_click_and_by_key(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court)
+    line = page.get_by_role("slider", name="Отырыс уақыты")
+    box = line.bounding_box()
+    assert box is not None
+    duration_s = int(line.get_attribute("aria-valuemax") or 0)
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + 40)
+    wait_for(lambda: abs(position_s(page) - duration_s / 4) <= 2, 10, "the place that was clicked")
+    line.focus()
+    page.keyboard.press("Home")
+    wait_for(lambda: position_s(page) <= 1, 10, "the beginning")
+
+
+def test_a_link_opens_at_its_moment(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court, at_ms=7000)
+    expect(page.get_by_test_id("elapsed")).to_contain_text("00:00:07")
+    wait_for(lambda: media(page, "m.currentTime") > 1, 10, "the media to stand there too")
+
+
+def test_the_text_yields_to_the_reader_and_returns(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page()
+    open_player(page, demo_court)
+    page.locator("article p span").first.click()
+    text = page.get_by_role("region", name="Стенограмма").last
+    text.hover()
+    page.mouse.wheel(0, 400)
+    back = page.get_by_role("button", name="Айтылып жатқан жерге")
+    expect(back).to_be_visible()
+    back.click()
+    expect(back).to_have_count(0)
+
+
+def test_a_quote_carries_who_when_and_a_link(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    open_player(page, demo_court)
+    first = utterances(page, demo_court)[0]
+    row = page.locator("article").first
+    row.hover()
+    row.get_by_role("button", name="Цитировать").click()
+    quoted = page.evaluate("navigator.clipboard.readText()")
+    assert first["text"].strip() in quoted
+    assert first["role_ru"] in quoted
+    assert f"/recordings/{demo_court.recording}?t={first['start_ms']}" in quoted
+    assert re.search(r"\d\d\.\d\d\.\d{4}, \d\d:\d\d:\d\d \(запись \d\d:\d\d:\d\d\)", quoted)
+
+
+def test_a_recording_that_is_not_there_is_a_page_not_a_failure(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    sign_in(page, demo_court)
+    page.goto(f"{demo_court.base_url}/recordings/20200101-000000-00000000")
+    expect(page.get_by_role("heading", name="Такой страницы нет")).to_be_visible()
+
+
+# --- search ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_search_opens_the_player_at_the_word(
+    screen: Screen, open_page: OpenPage, demo_court: Court, shots: Path, complaints: list[Complaint]
+) -> None:
+    page = open_page(screen)
+    sign_in(page, demo_court)
+    wanted = longest_word(utterances(page, demo_court))
+    page.goto(f"{demo_court.base_url}/search")
+    page.get_by_role("searchbox").fill(wanted)
+    page.keyboard.press("Enter")
+    hit = page.locator(f"a.hit[href*='{demo_court.recording}']").first
+    expect(hit.locator("mark").first).to_have_text(re.compile(re.escape(wanted[:4]), re.IGNORECASE))
+    page.screenshot(path=shots / f"search-{screen.name}.png")
+    target = int(parse_qs(urlparse(hit.get_attribute("href") or "").query)["t"][0])
+    hit.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("article").first).to_be_visible()
+    wait_for_media(page, "m?.readyState >= 2", "picture or sound")
+    wait_for(lambda: abs(position_s(page) - target / 1000) <= 1, 10, "the player at the word")
+    assert complaints == []
+
+
+def test_a_search_for_nothing_says_what_to_do(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    sign_in(page, demo_court, path="/search?q=" + "ъъъщщщыыы")
+    expect(page.get_by_role("heading", name="Ничего не найдено")).to_be_visible()
+
+
+# --- rooms -----------------------------------------------------------------------------------
+
+
+def test_the_secretary_sees_the_rooms(open_page: OpenPage, demo_court: Court, shots: Path) -> None:
+    page = open_page()
+    sign_in(page, demo_court, "secretary", "/rooms")
+    expect(page.get_by_role("heading", name="Сот залдары")).to_be_visible()
+    page.locator("main ul a").first.click()
+    expect(page.get_by_role("region", name="Микрофондар")).to_be_visible()
+    expect(page.get_by_role("button", name="Жазбаны бастау")).to_be_visible()
+    page.screenshot(path=shots / "room-desktop.png")
+
+
+def test_a_party_does_not_see_the_rooms(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    sign_in(page, demo_court, "party")
+    expect(page.get_by_role("link", name="Залы")).to_have_count(0)
+    page.goto(f"{demo_court.base_url}/rooms")
+    expect(page.locator("[data-situation=forbidden], [data-situation=missing]")).to_be_visible()
+
+
+# --- for everybody ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_pages_are_accessible(
+    screen: Screen,
+    theme: str,
+    open_page: OpenPage,
+    demo_court: Court,
+    accessibility: Check,
+    shots: Path,
+    complaints: list[Complaint],
+) -> None:
+    page = open_page(screen, "ru", theme)
+    page.goto(demo_court.base_url)
+    expect(page.locator("input[name=username]")).to_be_visible()
+    breaches = {"sign-in": accessibility(page)}
+    sign_in(page, demo_court, "secretary")
+    recording = f"/recordings/{demo_court.recording}"
+    for path in ("/?show=all", "/rooms", "/search?q=суд", "/no-such-page", recording):
+        page.goto(demo_court.base_url + path)
+        expect(page.locator("main h1, main h2").first).to_be_visible()
+        if path == recording:
+            expect(page.locator("article").first).to_be_visible()
+        breaches[path] = accessibility(page)
+        name = re.sub(r"\W+", "-", path).strip("-") or "hearings"
+        page.screenshot(path=shots / f"{name}-{screen.name}-{theme}.png", full_page=True)
+    assert {path: found for path, found in breaches.items() if found} == {}, json.dumps(breaches, ensure_ascii=False)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("path", ["/?show=all", "/search", "/rooms", "recording"])
+def test_a_phone_never_scrolls_sideways(path: str, open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(PHONE, "ru")
+    where = f"/recordings/{demo_court.recording}" if path == "recording" else path
+    sign_in(page, demo_court, "secretary", where)
+    expect(page.locator("main h1, main h2").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE.width
+
+
+def test_the_first_view_is_small(open_page: OpenPage, demo_court: Court) -> None:
+    """Old courtroom machines: at most 200 KB over the wire, and the player's library not among it."""
+    page = open_page()
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    received: list[int] = []
+    client.on("Network.loadingFinished", lambda event: received.append(int(event["encodedDataLength"])))
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(demo_court.base_url)
+    expect(page.locator("input[name=username]")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in fetched if "hls" in url]
+    assert sum(received) <= 400_000  # the test's server need not compress; nginx does, to less than half
