@@ -86,7 +86,7 @@ def position_s(page: Page) -> int:
 def longest_word(said: list[dict[str, Any]]) -> str:
     """A word that is in the text for certain: the longest of purely Cyrillic letters."""
     words = [word["text"].strip(" .,!?—«»") for u in said for word in u["words"]]
-    return max((w for w in words if re.fullmatch(r"[А-Яа-яЁё]+", w)), key=len)
+    return max((str(w) for w in words if re.fullmatch(r"[А-Яа-яЁё]+", w)), key=len)
 
 
 # --- signing in ------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ const PRE_ROLL_MS = 200;
 /** A larger step forward than playing explains is a jump over a hole. */
 const JUMP_MS = 700;
 const SKIP_SHOWN_MS = 6000;
+/** Behind a hole picture and sound begin at most this far apart. */
+const SEAM_S = 0.5;
+/** A moment further than this from any media lies in a hole. */
+const IN_HOLE_MS = 150;
 
 export type Hole = (Gap & { kind: 'gap' }) | (Pause & { kind: 'pause' });
 
@@ -40,6 +44,8 @@ export class Playback {
   #element: HTMLMediaElement | null = null;
   #hls: Hls | null = null;
   #wanted_ms: number | null;
+  /** The person has gone into a hole: the position stays there until playing goes on behind it. */
+  #inHole = false;
   #frame = 0;
   #skipTimer = 0;
   #recoveries = 0;
@@ -122,7 +128,7 @@ export class Playback {
       this.#wanted_ms = wanted;
       return;
     }
-    this.#element.currentTime = toMedia_s(this.#stretches, wanted);
+    this.#go(wanted);
   }
 
   /** Hear what is said at a moment. */
@@ -242,7 +248,28 @@ export class Playback {
     if (this.#wanted_ms === null) return;
     const wanted = this.#wanted_ms;
     this.#wanted_ms = null;
-    if (wanted > 0) element.currentTime = toMedia_s(this.#stretches, wanted);
+    if (wanted > 0) this.#go(wanted);
+  }
+
+  #go(ms: number): void {
+    const media_s = toMedia_s(this.#stretches, ms);
+    this.#inHole = Math.abs(toRecording_ms(this.#stretches, media_s) - ms) > IN_HOLE_MS;
+    this.#element!.currentTime = media_s;
+  }
+
+  /** A paused seek to the very edge behind a hole, where only the sound or only the picture has begun,
+   * would wait for ever: go on to where both are there. */
+  #hop(element: HTMLMediaElement): void {
+    if (!element.seeking || element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    const { currentTime, buffered } = element;
+    if (!this.#stretches.some((s) => s.media_s <= currentTime && currentTime < s.media_s + SEAM_S)) return;
+    for (let i = 0; i < buffered.length; i += 1) {
+      const ahead_s = buffered.start(i) - currentTime;
+      if (ahead_s > 0 && ahead_s < SEAM_S) {
+        element.currentTime = buffered.start(i);
+        return;
+      }
+    }
   }
 
   #listen(element: HTMLMediaElement): () => void {
@@ -253,6 +280,7 @@ export class Playback {
       },
       play: () => {
         this.playing = true;
+        this.#inHole = false;
         this.#follow();
       },
       pause: () => {
@@ -261,7 +289,11 @@ export class Playback {
       },
       ended: () => (this.playing = false),
       waiting: () => (this.waiting = true),
-      seeking: () => (this.waiting = true),
+      seeking: () => {
+        this.waiting = true;
+        this.#hop(element);
+      },
+      progress: () => this.#hop(element),
       canplay: () => (this.waiting = false),
       playing: () => (this.waiting = false),
       seeked: () => this.#read(),
@@ -290,7 +322,7 @@ export class Playback {
 
   #read(): void {
     const element = this.#element;
-    if (!element || !this.ready || element.seeking) return;
+    if (!element || !this.ready || element.seeking || (this.#inHole && !this.playing)) return;
     const before = this.position_ms;
     this.position_ms = toRecording_ms(this.#stretches, element.currentTime);
     if (this.playing && this.position_ms - before > JUMP_MS * Math.max(1, this.speed)) this.#noteJump(before);
