@@ -115,9 +115,10 @@ def _run(command: list[str], what: str, extra: dict[str, str] | None = None) -> 
 
 
 def _reason(output: str) -> str:
-    """The line that names the error, out of all that npm says."""
+    """The line that names the error, out of all that npm and Vite say."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower() and not line.endswith("npm error")]
+    told = [line.removeprefix("npm error").strip() for line in lines if "error" in line.lower()]
+    telling = [line for line in told if line and not line.startswith(("code ", "errno ", "syscall ", "A complete log"))]
     return (telling or lines or ["no output"])[0][:300]
 
 
