@@ -115,11 +115,12 @@ def _run(command: list[str], what: str, extra: dict[str, str] | None = None) -> 
 
 
 def _reason(output: str) -> str:
-    """The line that names the error, out of all that npm and Vite say."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line.removeprefix("npm error").strip() for line in lines if "error" in line.lower()]
-    telling = [line for line in told if line and not line.startswith(("code ", "errno ", "syscall ", "A complete log"))]
-    return (telling or lines or ["no output"])[0][:300]
+    """The lines that name the error, as one, out of all that npm and Vite say."""
+    said = [line.strip().removeprefix("npm error").strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in said if line and not line.startswith(("npm warn", "code ", "errno ", "syscall "))]
+    first = next((index for index, line in enumerate(lines) if "error" in line.lower()), 0)
+    named = [line for line in lines[first : first + 4] if not line.endswith(":")]
+    return " ".join(named)[:300] or "no output"
 
 
 def npm(arguments: list[str]) -> int:
