@@ -1,5 +1,5 @@
 /** Server-sent events, with the session and the network watched. */
-import { api, Refused } from './api';
+import { alive, api, Refused } from './api';
 import { session } from './session.svelte';
 
 /** What to do with each kind of event; its data is JSON. */
@@ -27,7 +27,10 @@ export function listen(url: string, listeners: Listeners, onOpen: () => void = (
   };
 
   const recover = async (): Promise<void> => {
-    if (stream?.readyState !== EventSource.CLOSED) return;
+    if (stream?.readyState !== EventSource.CLOSED) {
+      if (!(await alive())) session.lose();
+      return;
+    }
     try {
       await api.me();
     } catch (error) {

@@ -23,11 +23,15 @@ class Session {
       lost: () => this.lose(),
     });
     window.addEventListener('offline', () => this.lose());
+    await this.#ask();
+  }
+
+  async #ask(): Promise<void> {
     try {
       this.#enter(await api.me());
     } catch (error) {
       if (error instanceof Refused && error.status === 401) this.me = null;
-      else setTimeout(() => void this.begin(), RETRY_MS);
+      else setTimeout(() => void this.#ask(), RETRY_MS);
     }
   }
 

@@ -169,7 +169,7 @@ export const en: Messages = {
   liveSegments: (n) => `Segments in the archive: ${n}`,
   verified: { pending: 'Being verified', ok: 'Authentic', failed: 'Altered' },
   downloadBundle: 'Download',
-  downloadBundleHint: 'Recordings, text and all that is needed to verify them yourself, in one archive',
+  downloadBundleHint: 'Recordings, text and all that is needed to verify them yourself, in one zip file',
   play: 'Play',
   pause: 'Pause',
   back10: 'Back 10 s',

@@ -172,7 +172,7 @@ export const ru = {
   liveSegments: (n: number) => `В архиве фрагментов: ${n}`,
   verified: { pending: 'Подлинность проверяется', ok: 'Подлинная', failed: 'Изменена' },
   downloadBundle: 'Скачать',
-  downloadBundleHint: 'Записи, текст и всё для независимой проверки, одним архивом',
+  downloadBundleHint: 'Записи, текст и всё для независимой проверки, одним zip-файлом',
   play: 'Воспроизвести',
   pause: 'Пауза',
   back10: 'Назад на 10 с',
