@@ -269,6 +269,22 @@ def test_the_text_yields_to_the_reader_and_returns(open_page: OpenPage, demo_cou
     expect(back).to_have_count(0)
 
 
+def test_finding_a_word_walks_through_its_places(open_page: OpenPage, demo_court: Court) -> None:
+    page = open_page(language="ru")
+    open_player(page, demo_court)
+    said = utterances(page, demo_court)
+    letters = longest_word(said)[:3].lower().replace("ё", "е")
+    places = sum(letters in u["text"].lower().replace("ё", "е") for u in said)
+    page.keyboard.press("/")
+    page.keyboard.type(letters)
+    status = page.get_by_role("region", name="Стенограмма").first.get_by_role("status")
+    expect(status).to_have_text(f"1 из {places}")
+    page.keyboard.press("Enter")
+    expect(status).to_have_text(f"{min(2, places)} из {places}")
+    page.keyboard.press("Escape")
+    expect(status).to_have_count(0)
+
+
 def test_a_quote_carries_who_when_and_a_link(open_page: OpenPage, demo_court: Court) -> None:
     page = open_page(language="ru")
     open_player(page, demo_court)
