@@ -65,3 +65,17 @@ define(
     ru="Архив недоступен; запись хранится на этой машине, отправка повторяется.",
     en="The archive cannot be reached; the recording is kept on this machine and sending is retried.",
 )
+define(
+    "ASR-001",
+    logging.WARNING,
+    kk="Бұл тану моделі үшін тіл таңдау теңшелмеген; қазақша мен орысша шатасуы мүмкін.",
+    ru="Выбор языка для этой модели не откалиброван; казахский и русский могут быть перепутаны.",
+    en="The choice of language is not calibrated for this model; Kazakh and Russian may be confused.",
+)
+define(
+    "ASR-002",
+    logging.WARNING,
+    kk="Дыбыс үзіндісін оқу мүмкін болмады; мәтінде бұл жер бос қалады.",
+    ru="Фрагмент звука не удалось прочесть; в тексте это место останется пустым.",
+    en="A piece of sound could not be read; the text is empty there.",
+)

@@ -16,7 +16,7 @@ from transcribe.speech import Span
 # Joined up to this length; a single span may be longer. Measured on the sample hearing: 12 s is more exact
 # than 28 s and, as the encoder is not padded to 30 s, no slower (DESIGN.md).
 GROUP = 12 * RATE
-_LEAD = 160 * SAMPLES_PER_MS  # sound before and after a span
+_LEAD = 250 * SAMPLES_PER_MS  # sound before and after a span
 
 
 @dataclass(frozen=True, slots=True)

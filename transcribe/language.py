@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from archive.domain.transcript import Language
 from transcribe.audio import RATE
@@ -26,6 +25,8 @@ _HABIT_S = 10.0  # as if so much of each language had been heard before
 # Neither: another language is nearly certain and both of ours together are not worth a mention.
 _OTHER_P = 0.85
 _OURS_P = 0.02
+# What a small model calls Kazakh or Russian speech when it is not sure; no evidence for a third language.
+_KIN = frozenset({"tr", "az", "uz", "tt", "ba", "tk", "ky", "mn", "tg", "hy", "uk", "be", "bg", "sr", "mk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +63,35 @@ class Languages:
         return Language.KK if kk_s > sum(habit.ru_s for habit in self.habits.values()) else Language.RU
 
     def decide(self, spans: Sequence[Span], odds: Mapping[int, LanguageOdds]) -> list[Told]:
-        """A language for each span; `odds` by place in `spans`, for those that are long enough."""
-        decided = {place: self._weigh(spans[place], odds[place]) for place in sorted(odds)}
-        return [decided.get(place) or self._inherit(span, decided.values()) for place, span in enumerate(spans)]
+        """A language for each span; `odds` by place in `spans`, for those that are long enough.
+
+        Short spans inherit from the nearest sure one of their microphone, and so do doubtful ones, still marked.
+        """
+        weighed = {place: self._weigh(spans[place], odds[place]) for place in sorted(odds)}
+        sure = [told for told in weighed.values() if not told.doubtful]
+        return [self._settled(span, weighed.get(place), sure) for place, span in enumerate(spans)]
 
     def _weigh(self, span: Span, odds: LanguageOdds) -> Told:
-        if odds.strongest_p > _OTHER_P and math.exp(odds.kk) + math.exp(odds.ru) < _OURS_P:
+        ours = math.exp(odds.kk) + math.exp(odds.ru)
+        if odds.strongest_p > _OTHER_P and ours < _OURS_P and odds.strongest not in _KIN:
             return Told(span, Language.UNKNOWN, doubtful=True)
         habit = self.habits.get(span.channel, Habit())
         sum_of_odds = odds.kk - odds.ru + self.bias + habit.log_odds
         language = Language.KK if sum_of_odds > 0 else Language.RU
-        self.habits[span.channel] = habit.after(language, (span.end - span.start) / RATE)
-        return Told(span, language, doubtful=abs(sum_of_odds) < _CLOSE)
+        doubtful = abs(sum_of_odds) < _CLOSE
+        if not doubtful:
+            self.habits[span.channel] = habit.after(language, (span.end - span.start) / RATE)
+        return Told(span, language, doubtful)
 
-    def _inherit(self, span: Span, decided: Sequence[Told] | Any) -> Told:
-        near = [told for told in decided if told.span.channel == span.channel and _apart(told.span, span) < _NEAR]
+    def _settled(self, span: Span, weighed: Told | None, sure: Sequence[Told]) -> Told:
+        if weighed is not None and (not weighed.doubtful or weighed.language is Language.UNKNOWN):
+            return weighed
+        near = [told for told in sure if told.span.channel == span.channel and _apart(told.span, span) < _NEAR]
         if near:
-            return Told(span, min(near, key=lambda told: _apart(told.span, span)).language)
+            nearest = min(near, key=lambda told: _apart(told.span, span))
+            return Told(span, nearest.language, doubtful=weighed is not None)
+        if weighed is not None:
+            return weighed
         habit = self.habits.get(span.channel)
         if habit is None:
             return Told(span, self.usual(), doubtful=True)

@@ -65,7 +65,10 @@ def _compression(text: str) -> float:
 
 
 def _loops(words: list[str]) -> bool:
-    """One word five times running, or two to six words three times running."""
+    """One word five times running, two to six words three times running, or the whole text twice."""
+    half = len(words) // 2
+    if half >= 2 and words == words[:half] * 2:
+        return True
     for length in range(1, 7):
         times = 5 if length == 1 else 3
         for start in range(len(words) - length * times + 1):

@@ -30,9 +30,11 @@ R = TypeVar("R")
 _RATE = 16_000
 _HOP = 160
 _FULL_FRAMES = 3000
-# Silence after the clip, in 10-ms frames. Whisper pads to 30 s; on a CPU one second is as good and 4 to 7
-# times faster (notes: truncated encoder input). With half a second the text falls apart.
+# Whisper pads every clip to 30 s; on a CPU the encoder is spared most of that. In 10-ms frames: silence after
+# the clip, and the least length to recognise words: below 10 s the decoder tends to say a short text twice
+# (measured in DESIGN.md). To tell languages the clip's own length is enough.
 _PAD_FRAMES = 100
+_LEAST_FRAMES = 1000
 # No speaker says more tokens a second than this; a loop would otherwise run to the model's limit.
 _TOKENS_PER_S = 14
 _TOKENS_MORE = 30
@@ -135,13 +137,13 @@ class WhisperEngine:
         return prompt
 
     def _languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
-        encoded, _ = self._encode(clips)
+        encoded, _ = self._encode(clips, least=0)
         return [_odds(result) for result in self._model.model.detect_language(encoded)]
 
     def _decode(
         self, clips: Sequence[Samples], tokenizer: Tokenizer, prompt: list[int], beam: int, *, full: bool = False
     ) -> list[Heard]:
-        encoded, frames = self._encode(clips, full=full)
+        encoded, frames = self._encode(clips, least=_FULL_FRAMES if full else _LEAST_FRAMES)
         most = len(prompt) + int(max(frames) * _TOKENS_PER_S / 100) + _TOKENS_MORE
         results = self._model.model.generate(
             encoded,
@@ -165,10 +167,10 @@ class WhisperEngine:
         aligned = self._model.find_alignment(tokenizer, tokens, encoded, frames)
         return [_joined(timings, count * 10) for timings, count in zip(aligned, frames, strict=True)]
 
-    def _encode(self, clips: Sequence[Samples], *, full: bool = False) -> tuple[Any, list[int]]:
+    def _encode(self, clips: Sequence[Samples], *, least: int) -> tuple[Any, list[int]]:
         frames = [min(len(clip), MAX_CLIP_S * _RATE) // _HOP for clip in clips]
-        length = min(max(frames) + _PAD_FRAMES, _FULL_FRAMES) if self._truncate and not full else _FULL_FRAMES
-        features = np.stack([self._features(clip, length) for clip in clips])
+        wanted = max(max(frames) + _PAD_FRAMES, least) if self._truncate else _FULL_FRAMES
+        features = np.stack([self._features(clip, min(wanted, _FULL_FRAMES)) for clip in clips])
         return self._model.encode(features), frames
 
     def _features(self, clip: Samples, length: int) -> NDArray[np.float32]:

@@ -1,0 +1,93 @@
+"""A transcript as JSON, WebVTT, SubRip and plain text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from archive.domain.transcript import Flag, Transcript, Utterance
+
+_NOTICE = "NOTE\nMachine transcript. It is not a protocol of the hearing; what is marked [?] is doubtful.\n"
+
+
+def as_dict(transcript: Transcript) -> dict[str, Any]:
+    """The transcript in the shape of `tyndau transcribe --json` (issue 2), with the engine named."""
+    return {
+        "duration_ms": transcript.duration_ms,
+        "engine": transcript.engine,
+        "utterances": [_utterance(one) for one in transcript.utterances],
+    }
+
+
+def _utterance(one: Utterance) -> dict[str, Any]:
+    words = [
+        {"text": word.text, "start_ms": word.start_ms, "end_ms": word.end_ms, "probability": word.probability}
+        for word in one.words
+    ]
+    return {
+        "start_ms": one.start_ms,
+        "end_ms": one.end_ms,
+        "channel": one.channel,
+        "language": one.language.value,
+        "text": one.text,
+        "words": words,
+        "flags": [flag.value for flag in one.flags],
+    }
+
+
+def to_json(transcript: Transcript) -> str:
+    """One JSON document, UTF-8 as it is spoken."""
+    return json.dumps(as_dict(transcript), ensure_ascii=False, indent=1) + "\n"
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """WebVTT, a cue an utterance, the microphone as its voice."""
+    cues = (
+        f"{_clock(one.start_ms)} --> {_clock(_end_ms(one))}\n"
+        f"<v {_escaped(one.channel)}><lang {one.language.value}>{_escaped(_text(one))}</lang>\n"
+        for one in transcript.utterances
+    )
+    return "\n".join(("WEBVTT\n", _NOTICE, *cues))
+
+
+def to_srt(transcript: Transcript) -> str:
+    """SubRip, numbered from 1, the microphone before the text."""
+    cues = (
+        f"{number}\n{_clock(one.start_ms, ',')} --> {_clock(_end_ms(one), ',')}\n{one.channel}: {_text(one)}\n"
+        for number, one in enumerate(transcript.utterances, 1)
+    )
+    return "\n".join(cues)
+
+
+def to_txt(transcript: Transcript) -> str:
+    """A line an utterance: time, microphone, text."""
+    return "".join(_plain(transcript))
+
+
+def _plain(transcript: Transcript) -> Iterator[str]:
+    for one in transcript.utterances:
+        yield f"[{_clock(one.start_ms)}] {one.channel}: {_text(one)}\n"
+
+
+WRITERS: Mapping[str, Callable[[Transcript], str]] = {"json": to_json, "vtt": to_vtt, "srt": to_srt, "txt": to_txt}
+
+
+def _text(one: Utterance) -> str:
+    return f"[?] {one.text}" if Flag.UNCLEAR in one.flags else one.text
+
+
+def _end_ms(one: Utterance) -> int:
+    """A cue of no length is never shown."""
+    return max(one.end_ms, one.start_ms + 1)
+
+
+def _clock(ms: int, sign: str = ".") -> str:
+    seconds, rest = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{sign}{rest:03d}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,48 @@
+"""The recogniser as the settings name it, made ready once per process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from archive.domain.transcript import Language
+from config.log import report
+from config.settings import Recogniser as Section
+from transcribe import whisper
+from transcribe.engine import Engine, VoiceActivity
+from transcribe.pipeline import Listener, Options, State
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """An engine, a voice-activity detector and how to use them."""
+
+    engine: Engine
+    vad: VoiceActivity
+    options: Options
+
+    def listener(self, channels: Sequence[str], state: State | None = None) -> Listener:
+        """Listens to one source, from `state` on."""
+        return Listener(self.engine, self.vad, channels, self.options, state)
+
+    def hinted(self, hot_words: Sequence[str]) -> Recogniser:
+        """The same with `hot_words` (names of a case's participants) put before those of the settings."""
+        words = tuple(dict.fromkeys((*hot_words, *self.options.hot_words)))
+        return replace(self, options=replace(self.options, hot_words=words))
+
+
+def prepare(section: Section, language: Language | None = None) -> Recogniser:
+    """Load what `section` names; `language` None = decide per span.
+
+    Raises:
+        Misconfigured, BadInput, Damaged, Unavailable: see transcribe.whisper.load.
+    """
+    engine = whisper.load(section)
+    calibrated = engine.model_sha256 == section.language_bias_model_sha256
+    if not calibrated and language is None:
+        report(_LOG, "ASR-001", model=section.model, sha256=engine.model_sha256)
+    bias = section.language_bias if calibrated else 0.0
+    return Recogniser(engine, whisper.voice_activity, Options(bias, language, section.hot_words))
