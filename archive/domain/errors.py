@@ -4,6 +4,8 @@ TyndauError
 ├── BadInput            what was asked cannot be done as asked (a file, an address, an option)
 ├── NotFound            no such thing, or none that the caller may know of
 ├── Denied              the caller may know of it but may not do this
+├── NotSignedIn         nobody is signed in, or the name or password is wrong
+├── Throttled           too many tries; carries how long to wait
 ├── Conflict            it is in another state than the request assumes
 ├── Unavailable         a server or device does not answer; trying again later may help
 │   ├── StoreUnavailable
@@ -32,6 +34,18 @@ class NotFound(TyndauError):
 
 class Denied(TyndauError):
     """The caller may know of it but may not do this."""
+
+
+class NotSignedIn(TyndauError):
+    """Nobody is signed in, or what was given to sign in is wrong."""
+
+
+class Throttled(TyndauError):
+    """Too many tries."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Conflict(TyndauError):

@@ -1,0 +1,85 @@
+"""Accounts in the catalogue."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+from archive.domain.access import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who signs in. `court` is null for people who work at no court."""
+
+    id: uuid.UUID
+    username: str
+    display_name: str
+    role: Role
+    court: uuid.UUID | None
+    language: str
+    disabled_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A person and the argon2 hash to check a password against; null = has no password."""
+
+    person: Person
+    password_hash: str | None
+
+
+def person_of(row: t.User) -> Person:
+    """The dataclass of a row."""
+    return Person(row.id, row.username, row.display_name, Role(row.role), row.court_id, row.language, row.disabled_utc)
+
+
+def credentials(session: Session, username: str) -> Credentials | None:
+    """Whoever has this user name; it is compared in lower case."""
+    row = session.scalar(select(t.User).where(t.User.username == username.lower()))
+    return Credentials(person_of(row), row.password_hash) if row else None
+
+
+def insert_person(
+    session: Session,
+    *,
+    username: str,
+    display_name: str,
+    role: Role,
+    court: uuid.UUID | None,
+    language: str,
+    password_hash: str | None,
+) -> uuid.UUID | None:
+    """The new account's id; None when the name is taken."""
+    values = {
+        "username": username.lower(),
+        "display_name": display_name,
+        "role": role.value,
+        "court_id": court,
+        "language": language,
+        "password_hash": password_hash,
+    }
+    return session.scalar(insert(t.User).values(values).on_conflict_do_nothing().returning(t.User.id))
+
+
+def set_password_hash(session: Session, person: uuid.UUID, password_hash: str) -> None:
+    """Replace the hash."""
+    session.execute(update(t.User).where(t.User.id == person).values(password_hash=password_hash))
+
+
+def disable(session: Session, person: uuid.UUID) -> None:
+    """Shut the account now; its sessions are no longer found. Disabling twice keeps the first time."""
+    session.execute(
+        update(t.User).where(t.User.id == person, t.User.disabled_utc.is_(None)).values(disabled_utc=func.now())
+    )
+
+
+def court_id(session: Session, code: str) -> uuid.UUID | None:
+    """The court with this code."""
+    return session.scalar(select(t.Court.id).where(t.Court.code == code))

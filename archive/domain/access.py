@@ -1,0 +1,173 @@
+"""Who may do what: role × relation × class × action, as one table and one function.
+
+Every way to a record asks `decide`; `archive.db.hearings` turns the same table into an SQL filter for
+lists and search. What the table does not name is denied. Whoever may not list a hearing may not learn
+that it exists (NotFound); whoever may list it but not do this is told so (Denied).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+
+from archive.domain.errors import Denied, NotFound
+
+
+class Role(StrEnum):
+    """What a person is in the courts; one each."""
+
+    OPERATOR = "operator"
+    SECRETARY = "secretary"
+    JUDGE = "judge"
+    PARTY = "party"  # parties, representatives, prosecutors, defenders
+    ADMIN = "admin"  # of a court
+    ARCHIVIST = "archivist"
+    AUDITOR = "auditor"
+
+
+class Relation(StrEnum):
+    """What ties a person to a hearing; several may hold at once."""
+
+    NAMED = "named"  # a participant of this hearing
+    CASE = "case"  # a participant of another hearing of its case
+    COURT = "court"  # works at its court
+    ANY = "any"  # holds for everybody
+
+
+class AccessClass(StrEnum):
+    """How public a hearing is."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    SEALED = "sealed"
+
+
+class Action(StrEnum):
+    """What can be done with a hearing; also the word in the audit log."""
+
+    LIST = "list"  # that it exists: number, time, room, state
+    DETAILS = "details"  # title of the case, participants
+    VIEW = "view"  # play picture and sound
+    READ = "read"  # the final text
+    READ_DRAFT = "read_draft"  # the machine's text while nobody has finished it
+    LEVELS = "levels"  # live state and sound levels, no words
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"  # and go on
+    MARK = "mark"  # write an event into the record
+    BUNDLE = "bundle"  # take a whole copy away
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row: people of `role` may do `actions` with hearings of `classes` if one of `relations` holds."""
+
+    role: Role
+    actions: frozenset[Action]
+    classes: frozenset[AccessClass]
+    relations: frozenset[Relation]
+
+    @property
+    def name(self) -> str:
+        """The row's name in the audit log, such as `party:oc:case+named`."""
+        classes = "".join(c[0] for c in sorted(self.classes))
+        return f"{self.role}:{classes}:{'+'.join(sorted(self.relations))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`visible`: may know that it exists. `rule` names the row that decided, `grant` or `none`."""
+
+    allowed: bool
+    visible: bool
+    rule: str
+
+    def require(self) -> None:
+        """Nothing when allowed.
+
+        Raises:
+            NotFound: the caller may not know of it.
+            Denied: may know of it, may not do this.
+        """
+        if not self.visible:
+            raise NotFound("there is no such hearing or recording; check the address")
+        if not self.allowed:
+            raise Denied("this is not open to you; ask the court for access")
+
+
+_CLASSES = {"o": AccessClass.OPEN, "c": AccessClass.CLOSED, "s": AccessClass.SEALED}
+
+
+def _rule(role: Role, classes: str, relations: set[Relation], *actions: Action) -> Rule:
+    return Rule(role, frozenset(actions), frozenset(_CLASSES[c] for c in classes), frozenset(relations))
+
+
+_OWN = {Relation.NAMED, Relation.CASE}
+_CONTROL = (Action.START, Action.STOP, Action.PAUSE, Action.MARK)
+_CONTENT = (Action.VIEW, Action.READ)
+
+# The closed table. A role without a row for an action does not do it at all; viewing by court
+# administrators and archivists is break-glass work with a second person and has no row here.
+TABLE: tuple[Rule, ...] = (
+    # The operator keeps the recording running in the rooms of the court: of a closed or sealed hearing
+    # he or she sees the number and the levels, never words or picture.
+    _rule(Role.OPERATOR, "ocs", {Relation.COURT}, Action.LIST, Action.LEVELS, *_CONTROL),
+    _rule(Role.OPERATOR, "o", {Relation.COURT}, Action.DETAILS),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
+    _rule(Role.SECRETARY, "ocs", _OWN, *_CONTENT, *_CONTROL),
+    _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
+    _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
+    _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
+    # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
+    # A copy to take away takes a grant always.
+    _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, *_CONTENT),
+    _rule(Role.PARTY, "s", {Relation.NAMED}, Action.LIST, Action.DETAILS),
+    _rule(Role.ADMIN, "oc", {Relation.COURT}, Action.LIST),
+    _rule(Role.ADMIN, "o", {Relation.COURT}, Action.DETAILS, Action.LEVELS),
+    # Custody, not reading: the archive hands records over whole. Signed protocols, which it may
+    # read, are not the machine's text.
+    _rule(Role.ARCHIVIST, "ocs", {Relation.ANY}, Action.LIST, Action.DETAILS, Action.BUNDLE),
+    _rule(Role.AUDITOR, "ocs", {Relation.ANY}, Action.LIST, Action.DETAILS),
+)
+
+# Not about one hearing: the overview of a court's rooms.
+ROOM_ROLES = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
+
+# A grant (a court's order for one person) carries these with whatever it names.
+GRANT_CARRIES = frozenset({Action.LIST, Action.DETAILS})
+GRANTABLE = frozenset({Action.VIEW, Action.READ, Action.BUNDLE})
+
+
+def rules_for(role: Role, action: Action) -> tuple[Rule, ...]:
+    """The rows that let `role` do `action`; the SQL filter is built from them."""
+    return tuple(rule for rule in TABLE if rule.role is role and action in rule.actions)
+
+
+def decide(
+    role: Role,
+    relations: AbstractSet[Relation],
+    access_class: AccessClass,
+    action: Action,
+    granted: AbstractSet[Action] = frozenset(),
+) -> Decision:
+    """Whether a person of `role`, tied to a hearing by `relations`, may do `action`.
+
+    `granted` are the actions of grants to this person that hold now; only GRANTABLE ones count.
+    ANY need not be in `relations`.
+    """
+    order = granted & GRANTABLE
+    if action in order or (order and action in GRANT_CARRIES):
+        return Decision(True, True, "grant")
+    rule = _first(role, relations, access_class, action)
+    if rule is not None:
+        return Decision(True, True, rule.name)
+    visible = bool(order) or _first(role, relations, access_class, Action.LIST) is not None
+    return Decision(False, visible, "none")
+
+
+def _first(role: Role, relations: AbstractSet[Relation], access_class: AccessClass, action: Action) -> Rule | None:
+    held = relations | {Relation.ANY}
+    fitting = (rule for rule in rules_for(role, action) if access_class in rule.classes and rule.relations & held)
+    return next(fitting, None)
