@@ -114,6 +114,7 @@ class AudioFile:
         for index, start, pcm in self._decoded(tracks):
             line.write(rows[index], start, pcm)
             yield from line.ready()
+        self.torn = self.torn or line.reached < (self._declared_s() - 1) * RATE
         yield from line.rest()
 
     def _decoded(self, tracks: dict[int, _Track]) -> Iterator[tuple[int, int, Pcm]]:
@@ -126,6 +127,10 @@ class AudioFile:
         for index, track in tracks.items():
             for start, pcm in track.flush():
                 yield index, start, pcm
+
+    def _declared_s(self) -> float:
+        """How long the longest sound track says that it is; 0 when none does."""
+        return max(float((one.duration or 0) * (one.time_base or 0)) for one in self._streams)
 
     def _zero_s(self) -> float:
         """The first time stamp; a start within 0.1 s of nought is the encoder's priming, not an offset."""
@@ -227,6 +232,11 @@ class _Line:
         self._reached = [0] * len(rows)
         self._pcm: Pcm = np.zeros((int(ends[-1]), 2 * BLOCK), dtype=np.int16)
 
+    @property
+    def reached(self) -> int:
+        """The end of the longest track so far."""
+        return max(self._reached)
+
     def write(self, track: int, start: int, pcm: Pcm) -> None:
         """Put `pcm` at `start`; what lies before the track's own end so far is dropped, never doubled."""
         begin = max(start, self._reached[track], self._start)
@@ -238,11 +248,11 @@ class _Line:
 
     def ready(self) -> Iterator[Sound]:
         """Blocks that all tracks have passed, or that the farthest has passed by the permitted lag."""
-        while min(self._reached) >= self._start + BLOCK or max(self._reached) >= self._start + BLOCK + _MAX_LAG:
+        while min(self._reached) >= self._start + BLOCK or self.reached >= self._start + BLOCK + _MAX_LAG:
             yield self._take(BLOCK)
 
     def rest(self) -> Iterator[Sound]:
-        while (left := max(self._reached) - self._start) > 0:
+        while (left := self.reached - self._start) > 0:
             yield self._take(min(left, BLOCK))
 
     def _take(self, length: int) -> Sound:

@@ -6,7 +6,7 @@ An engine knows no channels and no time line: it is given clips of one voice and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,8 +67,8 @@ class Engine(Protocol):
         """Which language each clip is in, uncalibrated."""
         ...
 
-    def recognise(self, clips: Sequence[Clip], hot_words: Sequence[str] = ()) -> list[Heard]:
-        """The words of each clip, in the order of the clips; many at a time, fast."""
+    def recognise(self, clips: Sequence[Clip], hints: Mapping[Language, Sequence[str]]) -> list[Heard]:
+        """The words of each clip, in the order of the clips; `hints` are words to expect in a language."""
         ...
 
     def recognise_again(self, clip: Clip) -> Heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Options:
 
     bias: float = 0.0
     language: Language | None = None
-    hot_words: tuple[str, ...] = ()
+    hints: Mapping[Language, tuple[str, ...]] = field(default_factory=dict)  # words to expect
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class Listener:
 
     def _recognise(self, window: Sound, told: list[Told]) -> Iterator[Marked]:
         groups = group(told, self._options.language or self.state.languages.usual())
-        heard = self._engine.recognise([clip(window, one) for one in groups], self._options.hot_words)
+        heard = self._engine.recognise([clip(window, one) for one in groups], self._options.hints)
         for one, found in zip(groups, heard, strict=True):
             suspicious = doubts(found, one.language, one.speech_s)
             if not suspicious:

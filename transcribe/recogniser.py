@@ -11,6 +11,7 @@ from config.log import report
 from config.settings import Recogniser as Section
 from transcribe import whisper
 from transcribe.engine import Engine, VoiceActivity
+from transcribe.glossary import hints
 from transcribe.pipeline import Listener, Options, State
 
 _LOG = logging.getLogger(__name__)
@@ -23,15 +24,15 @@ class Recogniser:
     engine: Engine
     vad: VoiceActivity
     options: Options
+    hot_words: tuple[str, ...] = ()
 
     def listener(self, channels: Sequence[str], state: State | None = None) -> Listener:
         """Listens to one source, from `state` on."""
         return Listener(self.engine, self.vad, channels, self.options, state)
 
-    def hinted(self, hot_words: Sequence[str]) -> Recogniser:
-        """The same with `hot_words` (names of a case's participants) put before those of the settings."""
-        words = tuple(dict.fromkeys((*hot_words, *self.options.hot_words)))
-        return replace(self, options=replace(self.options, hot_words=words))
+    def expecting(self, names: Sequence[str]) -> Recogniser:
+        """The same, with the names of a case's participants expected too."""
+        return replace(self, options=replace(self.options, hints=hints((*names, *self.hot_words))))
 
 
 def prepare(section: Section, language: Language | None = None) -> Recogniser:
@@ -45,4 +46,5 @@ def prepare(section: Section, language: Language | None = None) -> Recogniser:
     if not calibrated and language is None:
         report(_LOG, "ASR-001", model=section.model, sha256=engine.model_sha256)
     bias = section.language_bias if calibrated else 0.0
-    return Recogniser(engine, whisper.voice_activity, Options(bias, language, section.hot_words))
+    options = Options(bias, language, hints(section.hot_words))
+    return Recogniser(engine, whisper.voice_activity, options, section.hot_words)

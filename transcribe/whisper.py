@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,6 @@ _LEAST_FRAMES = 1000
 _TOKENS_PER_S = 14
 _TOKENS_MORE = 30
 _AGAIN_BEAM = 5
-_HOT_WORDS_MOST = 60
 _SENTENCE_END = ".!?…"
 
 
@@ -112,11 +111,11 @@ class WhisperEngine:
     def languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
         return _batched(clips, self._batch, len, self._languages)
 
-    def recognise(self, clips: Sequence[Clip], hot_words: Sequence[str] = ()) -> list[Heard]:
+    def recognise(self, clips: Sequence[Clip], hints: Mapping[Language, Sequence[str]]) -> list[Heard]:
         heard: list[Heard | None] = [None] * len(clips)
         for language, tokenizer in self._tokenizers.items():
             chosen = [place for place, clip in enumerate(clips) if clip.language is language]
-            prompt = self._prompt(tokenizer, hot_words)
+            prompt = self._prompt(tokenizer, hints.get(language, ()))
             samples = [clips[place].samples for place in chosen]
             decode = partial(self._decode, tokenizer=tokenizer, prompt=prompt, beam=self._beam)
             found = _batched(samples, self._batch, len, decode)
@@ -131,9 +130,9 @@ class WhisperEngine:
         prompt = self._prompt(tokenizer, ())
         return self._decode([clip.samples], tokenizer, prompt, _AGAIN_BEAM, full=True)[0]
 
-    def _prompt(self, tokenizer: Tokenizer, hot_words: Sequence[str]) -> list[int]:
-        hints = ", ".join(hot_words[:_HOT_WORDS_MOST]) or None
-        prompt: list[int] = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hints)
+    def _prompt(self, tokenizer: Tokenizer, hints: Sequence[str]) -> list[int]:
+        joined = ", ".join(hints) or None
+        prompt: list[int] = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=joined)
         return prompt
 
     def _languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:

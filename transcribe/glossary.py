@@ -1,0 +1,51 @@
+"""Words of the court that a recogniser should expect, in both languages (domain.md; 60 with the names at most)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archive.domain.transcript import Language
+
+MOST = 60
+
+COURT: Mapping[Language, tuple[str, ...]] = {
+    Language.KK: (
+        "сот отырысы",
+        "төрағалық етуші",
+        "талап қоюшы",
+        "жауапкер",
+        "өкіл",
+        "прокурор",
+        "қорғаушы",
+        "сотталушы",
+        "жәбірленуші",
+        "куә",
+        "сарапшы",
+        "өтінішхат",
+        "ұйғарым",
+        "үкім",
+        "хаттама",
+    ),
+    Language.RU: (
+        "судебное заседание",
+        "председательствующий",
+        "истец",
+        "ответчик",
+        "представитель",
+        "прокурор",
+        "адвокат",
+        "подсудимый",
+        "потерпевший",
+        "свидетель",
+        "эксперт",
+        "ходатайство",
+        "определение",
+        "приговор",
+        "исковое заявление",
+    ),
+}
+
+
+def hints(names: Sequence[str]) -> dict[Language, tuple[str, ...]]:
+    """What to expect in each language: the names of a case first, then the words of the court."""
+    return {language: tuple(dict.fromkeys((*names, *words)))[:MOST] for language, words in COURT.items()}
