@@ -79,3 +79,38 @@ define(
     ru="Фрагмент звука не удалось прочесть; в тексте это место останется пустым.",
     en="A piece of sound could not be read; the text is empty there.",
 )
+define(
+    "JOB-001",
+    logging.ERROR,
+    kk="Фондық тапсырма бірнеше әрекеттен кейін тоқтатылды. Себебін жойып, қайта іске қосыңыз.",
+    ru="Фоновое задание остановлено после нескольких попыток. Устраните причину и запустите его снова.",
+    en="A background job was parked after several attempts. Mend the cause and run it again.",
+)
+define(
+    "JOB-002",
+    logging.WARNING,
+    kk="Жұмысшы үдеріс өз тапсырмасының ортасында үзілді; тапсырма қайта кезекке қойылды.",
+    ru="Рабочий процесс оборвался посреди задания; задание снова поставлено в очередь.",
+    en="A worker died in the middle of a job; the job was queued again.",
+)
+define(
+    "ING-001",
+    logging.ERROR,
+    kk="Қоймадағы үзінді жазылғанымен сәйкес келмейді. Жазба мен түпнұсқаны сақтап, тексеріңіз.",
+    ru="Сохранённый фрагмент не совпадает с записанным. Сохраните запись и оригинал и проверьте.",
+    en="A stored segment is not what was recorded. Keep the recording and the original, and examine it.",
+)
+define(
+    "ING-002",
+    logging.WARNING,
+    kk="Жазба белгісіз немесе басқа залдың отырысын атайды; ол отырысқа тіркелмеді.",
+    ru="Запись называет неизвестное заседание или заседание другого зала; она не привязана к заседанию.",
+    en="A recording names an unknown hearing or one of another courtroom; it was not assigned to a hearing.",
+)
+define(
+    "EMB-001",
+    logging.ERROR,
+    kk="Кіріктірілген сервер тоқтап қалды. Журналын қарап, Tyndau-ды қайта іске қосыңыз.",
+    ru="Встроенный сервер остановился. Посмотрите его журнал и запустите Tyndau снова.",
+    en="An embedded server ended by itself. Look at its log and start Tyndau again.",
+)

@@ -1,0 +1,49 @@
+"""What every task of a worker works with; made once per worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from archive.db.session import Sessions, make_sessions
+from archive.signing import Signer
+from archive.storage.port import ObjectStore
+from archive.storage.s3 import open_store
+from config.clock import Clock, SystemClock
+from config.settings import Settings
+
+ARCHIVE_KEY = "archive.key"  # in data_dir: signs receipts
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """Settings, session factory, both buckets, the archive's signing key and the clock; safe to share by threads."""
+
+    settings: Settings
+    sessions: Sessions
+    evidence: ObjectStore
+    derived: ObjectStore
+    signer: Signer
+    clock: Clock
+
+
+@contextmanager
+def job_context(settings: Settings, concurrency: int = 1) -> Iterator[JobContext]:
+    """The context of a worker that runs `concurrency` tasks at once; connections are closed at the end.
+
+    Raises:
+        Misconfigured: no database, no store, or the archive's key cannot be used.
+    """
+    sessions = make_sessions(settings, pool_size=concurrency + 2)
+    try:
+        yield JobContext(
+            settings=settings,
+            sessions=sessions,
+            evidence=open_store(settings.storage, settings.storage.evidence_bucket),
+            derived=open_store(settings.storage, settings.storage.derived_bucket),
+            signer=Signer.load_or_create(settings.data_dir / ARCHIVE_KEY),
+            clock=SystemClock(),
+        )
+    finally:
+        sessions.kw["bind"].dispose()

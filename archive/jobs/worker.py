@@ -1,0 +1,136 @@
+"""A worker process: runs tasks of its queues, and takes over what dead workers left half done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import text
+
+from archive.db.session import Sessions
+from archive.domain.errors import DatabaseUnavailable, Misconfigured
+from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
+from archive.jobs.context import job_context
+from archive.jobs.takeover import take_over
+from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DUE = text("""
+    SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(:queues)
+                      AND (scheduled_at IS NULL OR scheduled_at <= now()))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a dead worker is noticed: its jobs wait at most `dead_after_s` + `heartbeat_s`."""
+
+    heartbeat_s: float = 5.0
+    dead_after_s: float = 30.0
+    poll_s: float = 2.0
+    stop_within_s: float = 20.0
+
+
+def run_worker(
+    settings: Settings,
+    queues: Sequence[str] = QUEUES,
+    concurrency: int = 1,
+    stop_when_idle: bool = False,
+    pace: Pace | None = None,
+) -> None:
+    """Run tasks until SIGTERM or Ctrl-C, or, with `stop_when_idle`, until none is due.
+
+    A task that still runs `stop_within_s` after the signal is left: the process ends, and another
+    worker takes it over as after a crash. Signals are only listened to in the main thread.
+
+    Raises:
+        DatabaseUnavailable: no database, or it went away.
+        Misconfigured: settings do not suffice, or this installation has no task of these queues.
+    """
+    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # outcomes are reported here, under our codes
+    load_tasks()
+    able = [queue for queue in queues if any(task.queue == queue for task in TASKS.values())]
+    if not able:
+        raise Misconfigured(f"nothing here works on {', '.join(queues)}; install the packages or name other queues")
+    with job_context(settings, concurrency) as context:
+        worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace or Pace())
+        try:
+            asyncio.run(worker.until_idle() if stop_when_idle else worker.until_stopped())
+        except ConnectorException as error:
+            raise DatabaseUnavailable(f"the job queue does not answer ({_cause(error)}); start the database") from error
+
+
+class Worker:
+    """One run of the queue in one event loop."""
+
+    def __init__(self, app: App, sessions: Sessions, queues: Sequence[str], concurrency: int, pace: Pace) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._queues = list(queues)
+        self._concurrency = concurrency
+        self._pace = pace
+
+    async def until_stopped(self) -> None:
+        """Work until a signal."""
+        work = asyncio.current_task()
+        if threading.current_thread() is threading.main_thread() and work:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self._stop, work)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._work(wait=True)
+
+    async def until_idle(self) -> None:
+        """Work until no task is due, those that others left behind included."""
+        while True:
+            await self._work(wait=False)
+            if not await asyncio.to_thread(self._due):
+                return
+            await asyncio.sleep(0.05)
+
+    async def _work(self, wait: bool) -> None:
+        await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
+        sweep = asyncio.create_task(self._sweep())
+        try:
+            async with self._app.open_async():
+                await self._app.run_worker_async(
+                    queues=self._queues,
+                    concurrency=self._concurrency,
+                    wait=wait,
+                    delete_jobs="successful",
+                    fetch_job_polling_interval=self._pace.poll_s,
+                    update_heartbeat_interval=self._pace.heartbeat_s,
+                    stalled_worker_timeout=self._pace.dead_after_s,
+                    install_signal_handlers=False,
+                )
+        finally:
+            sweep.cancel()
+
+    async def _sweep(self) -> None:
+        """Every worker sweeps for all: a periodic job would need a free place in a queue to do it."""
+        while True:
+            await asyncio.sleep(self._pace.heartbeat_s)
+            with contextlib.suppress(DatabaseUnavailable):  # the worker itself notices
+                await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
+
+    def _stop(self, work: asyncio.Task[None]) -> None:
+        work.cancel()
+        asyncio.get_running_loop().call_later(self._pace.stop_within_s, os._exit, 0)
+
+    def _due(self) -> bool:
+        with self._sessions() as session:
+            return bool(session.scalar(DUE, {"queues": self._queues}))
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -1,0 +1,238 @@
+"""The object store port over S3; the only file that imports minio."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import mmap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, S3Error, ServerError
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from archive.domain.errors import Misconfigured, NotFound, StoreRefused, StoreUnavailable
+from archive.storage.port import StoredObject
+from config.settings import Storage
+
+ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "ResourceNotFound"}
+EXISTS = {"PreconditionFailed", "ConditionalRequestConflict", "ObjectAlreadyExists"}
+BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "XMinioServerNotInitialized"}
+META = "x-amz-meta-"
+SHA256_META = "sha256"
+CHUNK = 1 << 20
+IN_MEMORY_BYTES = 64 << 20
+
+
+def open_store(storage: Storage, bucket: str) -> S3Store:
+    """A bucket of the configured store; nothing is connected yet. Safe to share by threads.
+
+    Raises:
+        Misconfigured: no endpoint, or one that is not host:port.
+    """
+    return S3Store(_client(storage), bucket)
+
+
+def ensure_bucket(storage: Storage, bucket: str, *, object_lock: bool) -> None:
+    """Make the bucket unless it is there, with versioning and object lock if asked.
+
+    Raises:
+        StoreUnavailable, StoreRefused: as the port's verbs.
+    """
+    client = _client(storage)
+    with _translated(bucket):
+        if not client.bucket_exists(bucket_name=bucket):
+            try:
+                client.make_bucket(bucket_name=bucket, object_lock=object_lock)
+            except S3Error as error:
+                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                    raise
+
+
+def _client(storage: Storage) -> Minio:
+    if not storage.endpoint:
+        raise Misconfigured("no object store is set; set storage.endpoint (TYNDAU_STORAGE__ENDPOINT) or use --embedded")
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=5, read=60), maxsize=16, retries=urllib3.Retry(2, backoff_factor=0.2)
+    )
+    try:
+        return Minio(
+            endpoint=storage.endpoint,
+            access_key=storage.access_key.get_secret_value(),
+            secret_key=storage.secret_key.get_secret_value(),
+            secure=storage.secure,
+            region=storage.region,
+            http_client=pool,
+        )
+    except ValueError as error:
+        raise Misconfigured(f"storage.endpoint {storage.endpoint!r} is not host:port ({error})") from error
+
+
+class S3Store:
+    """One bucket (archive.storage.port.ObjectStore)."""
+
+    def __init__(self, client: Minio, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+        retain_until: datetime | None = None,
+    ) -> bool:
+        digest = _sha256(body)
+        headers = {
+            "Content-Type": content_type,
+            "If-None-Match": "*",
+            "x-amz-sdk-checksum-algorithm": "SHA256",
+            "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
+            META + SHA256_META: digest.hex(),
+            **{META + name.lower(): value for name, value in (metadata or {}).items()},
+        }
+        if retain_until:
+            headers["x-amz-object-lock-mode"] = "COMPLIANCE"
+            headers["x-amz-object-lock-retain-until-date"] = f"{retain_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        try:
+            with _translated(key), _opened(body) as data:
+                self._put_once(key, data, headers)
+        except Exists as error:
+            if self._stored_sha256(key) == digest.hex():
+                return False
+            raise StoreRefused(f"{key} is stored with other bytes; nothing was replaced") from error
+        return True
+
+    def head(self, key: str) -> StoredObject:
+        with _translated(key):
+            found = self._client.stat_object(bucket_name=self.bucket, object_name=key)
+        return StoredObject(key, found.size or 0, _user_metadata(found.metadata or {}))
+
+    @contextmanager
+    def open_range(self, key: str, start: int = 0, length: int | None = None) -> Iterator[BinaryIO]:
+        if length == 0:  # S3 has no empty range
+            self.head(key)
+            yield io.BytesIO()
+            return
+        with _translated(key):
+            response = self._client.get_object(
+                bucket_name=self.bucket, object_name=key, offset=start, length=length or 0
+            )
+        try:
+            yield cast(BinaryIO, Body(response, key))
+        finally:
+            response.close()  # not given back: what was not read would have to be drained first
+            response.release_conn()
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        with _translated(prefix):
+            for found in self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True):
+                yield StoredObject(found.object_name or "", found.size or 0, {})
+
+    def sign_url(self, key: str, expires: timedelta) -> str:
+        with _translated(key):
+            return self._client.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
+
+    def _put_once(self, key: str, data: Any, headers: Mapping[str, str]) -> None:
+        # Minio.put_object renames every header it does not know to x-amz-meta-…, If-None-Match included,
+        # and cuts large bodies into parts, whose checksum is not that of the whole. So: one request.
+        try:
+            self._client._execute("PUT", self.bucket, key, body=data, headers=dict(headers), no_body_trace=True)
+        except S3Error as error:
+            if error.code in EXISTS:
+                raise Exists from error
+            raise
+
+    def _stored_sha256(self, key: str) -> str:
+        stored = self.head(key).metadata.get(SHA256_META)
+        if stored:
+            return stored
+        digest = hashlib.sha256()
+        with self.open_range(key) as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+class Exists(Exception):
+    """The store has something under this key."""
+
+
+class Body(io.RawIOBase):
+    """An answer being read; a connection that breaks is StoreUnavailable."""
+
+    def __init__(self, response: BaseHTTPResponse, key: str) -> None:
+        super().__init__()
+        self._response = response
+        self._key = key
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        with _translated(self._key):
+            return self._response.read(None if size is None or size < 0 else size)
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """The vendor's errors in our words."""
+    try:
+        yield
+    except S3Error as error:
+        raise _meaning(error, what) from error
+    except (HTTPError, ServerError, InvalidResponseError, ConnectionError, TimeoutError) as error:
+        raise StoreUnavailable(f"the object store does not answer ({_short(error)}); it is tried again") from error
+
+
+def _meaning(error: S3Error, what: str) -> NotFound | StoreUnavailable | StoreRefused:
+    if error.code in ABSENT:
+        return NotFound(f"{what} is not in the object store")
+    if error.code in BUSY or error.response.status >= 500:
+        return StoreUnavailable(f"the object store is not ready ({error.code}); it is tried again")
+    return StoreRefused(f"the object store refused {what}: {error.code} {error.message}")
+
+
+def _short(error: BaseException) -> str:
+    reason = getattr(error, "reason", None) or error
+    return f"{type(reason).__name__}: {reason}"[:160]
+
+
+def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {name.removeprefix(META): value for name, value in lower.items() if name.startswith(META)}
+
+
+def _sha256(body: bytes | Path) -> bytes:
+    if isinstance(body, bytes):
+        return hashlib.sha256(body).digest()
+    with body.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@contextmanager
+def _opened(body: bytes | Path) -> Iterator[bytes | mmap.mmap]:
+    """The bytes to send; a large file is mapped instead of read (one request takes up to 5 GiB)."""
+    if isinstance(body, bytes):
+        yield body
+        return
+    with body.open("rb") as file:
+        if body.stat().st_size <= IN_MEMORY_BYTES:
+            yield file.read()
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            yield mapped
