@@ -1,0 +1,385 @@
+"""Hearings as people see them, and the access table as SQL.
+
+`may` is `archive.domain.access.decide` written as a condition on `hearings`; a property test holds both
+equal. Lists filter by it inside the query, so that no count and no page betrays what is hidden.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, false, func, literal, or_, select, true, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from archive.db import tables as t
+from archive.db.people import Person
+from archive.domain import access
+from archive.domain.access import AccessClass, Action, Decision, Relation
+from archive.domain.wall import ms_between
+
+
+class HearingState(StrEnum):
+    """Where a hearing stands, derived from its recordings."""
+
+    SCHEDULED = "scheduled"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    PROCESSING = "processing"  # recorded; the access copies are being made
+    READY = "ready"
+    CANCELLED = "cancelled"
+
+
+class RecordingState(StrEnum):
+    """Where a recording stands."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    RECEIPTED = "receipted"  # all stored bytes were found to be those of the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What `decide` must know of one person and one hearing."""
+
+    hearing: uuid.UUID
+    access_class: AccessClass
+    relations: frozenset[Relation]
+    granted: frozenset[Action]
+
+    def decide(self, person: Person, action: Action) -> Decision:
+        """Whether `person` may do `action` with this hearing."""
+        return access.decide(person.role, self.relations, self.access_class, action, self.granted)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Something with an id and a name in three languages; `code` of a courtroom."""
+
+    id: uuid.UUID
+    code: str
+    kk: str
+    ru: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A place in a hearing."""
+
+    name: str
+    role: str
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """A recording of a hearing, in a list; `duration_ms` null while it runs."""
+
+    id: str
+    state: RecordingState
+    started_utc: datetime
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A hearing with all that belongs to it; whoever shows it asks `standing` what may be shown."""
+
+    id: uuid.UUID
+    case_id: uuid.UUID
+    case_number: str
+    case_kind: str
+    case_title: str
+    court: Names
+    courtroom: Names
+    scheduled_utc: datetime
+    state: HearingState
+    participants: tuple[Participant, ...]
+    recordings: tuple[RecordingSummary, ...]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter of the list: scheduled from (inclusive) to (exclusive); `text` in number, title, names."""
+
+    from_utc: datetime | None = None
+    to_utc: datetime | None = None
+    text: str = ""
+    state: HearingState | None = None
+    after: tuple[datetime, uuid.UUID] | None = None  # the last one of the page before
+    limit: int = 50
+
+
+# --- the access table as SQL ---------------------------------------------------------------------
+
+
+def may(person: Person, action: Action) -> ColumnElement[bool]:
+    """A condition on `hearings`: `person` may do `action`."""
+    rows = [
+        and_(
+            t.Hearing.access_class.in_([c.value for c in rule.classes]),
+            or_(*(_holds(person, relation) for relation in sorted(rule.relations))),
+        )
+        for rule in access.rules_for(person.role, action)
+    ]
+    return or_(_granted(person, action), *rows)
+
+
+def _holds(person: Person, relation: Relation) -> ColumnElement[bool]:
+    if relation is Relation.ANY:
+        return true()
+    if relation is Relation.COURT:
+        return _at_court(person)
+    return _named(person) if relation is Relation.NAMED else _in_case(person)
+
+
+def _named(person: Person) -> ColumnElement[bool]:
+    place = aliased(t.Participant)
+    return exists().where(place.hearing_id == t.Hearing.id, place.user_id == person.id, place.removed_utc.is_(None))
+
+
+def _in_case(person: Person) -> ColumnElement[bool]:
+    place, sister = aliased(t.Participant), aliased(t.Hearing)
+    return exists().where(
+        sister.case_id == t.Hearing.case_id,
+        place.hearing_id == sister.id,
+        place.user_id == person.id,
+        place.removed_utc.is_(None),
+    )
+
+
+def _at_court(person: Person) -> ColumnElement[bool]:
+    if person.court is None:
+        return false()
+    room = aliased(t.Courtroom)
+    return exists().where(room.id == t.Hearing.courtroom_id, room.court_id == person.court)
+
+
+def _granted(person: Person, action: Action) -> ColumnElement[bool]:
+    grant = aliased(t.Grant)
+    wanted = access.GRANTABLE if action in access.GRANT_CARRIES else access.GRANTABLE & {action}
+    if not wanted:
+        return false()
+    return exists().where(
+        grant.hearing_id == t.Hearing.id,
+        grant.user_id == person.id,
+        grant.revoked_utc.is_(None),
+        grant.until_utc > func.now(),
+        grant.actions.overlap([a.value for a in wanted]),
+    )
+
+
+def _grants(person: Person) -> ColumnElement[Any]:
+    """The actions of the grants that hold now, comma by comma."""
+    grant = aliased(t.Grant)
+    return (
+        select(func.string_agg(func.array_to_string(grant.actions, ","), ","))
+        .where(
+            grant.hearing_id == t.Hearing.id,
+            grant.user_id == person.id,
+            grant.revoked_utc.is_(None),
+            grant.until_utc > func.now(),
+        )
+        .scalar_subquery()
+    )
+
+
+# --- where one person stands -----------------------------------------------------------------------
+
+
+def standing(session: Session, person: Person, hearing: uuid.UUID) -> Standing | None:
+    """How `person` is tied to a hearing; None when there is no such hearing."""
+    row = session.execute(_standings(person).where(t.Hearing.id == hearing)).first()
+    return _standing(row) if row else None
+
+
+def standing_of_recording(session: Session, person: Person, recording: str) -> Standing | None:
+    """The same for the hearing of a recording; None also while it is assigned to no hearing."""
+    query = _standings(person).join(t.Recording, t.Recording.hearing_id == t.Hearing.id)
+    row = session.execute(query.where(t.Recording.id == recording)).first()
+    return _standing(row) if row else None
+
+
+def _standings(person: Person) -> Select[Any]:
+    return select(
+        t.Hearing.id,
+        t.Hearing.access_class,
+        _named(person).label("named"),
+        _in_case(person).label("in_case"),
+        _at_court(person).label("at_court"),
+        _grants(person).label("granted"),
+    )
+
+
+def _standing(row: Row[Any]) -> Standing:
+    held = {Relation.NAMED: row.named, Relation.CASE: row.in_case, Relation.COURT: row.at_court}
+    words = set((row.granted or "").split(",")) & {a.value for a in Action}
+    return Standing(
+        row.id,
+        AccessClass(row.access_class),
+        frozenset(relation for relation, holds in held.items() if holds),
+        frozenset(Action(word) for word in words),
+    )
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+def hearing(session: Session, person: Person, id_: uuid.UUID) -> Hearing | None:
+    """One hearing, whoever asks; the caller decides by its standing."""
+    found = hearings_by_id(session, person, [id_])
+    return found[0] if found else None
+
+
+def hearings_by_id(session: Session, person: Person, ids: Sequence[uuid.UUID]) -> list[Hearing]:
+    """These hearings, in no order, whoever asks."""
+    return _assembled(session, _whole(person).where(t.Hearing.id.in_(ids))) if ids else []
+
+
+def listed(session: Session, person: Person, wanted: Wanted) -> list[Hearing]:
+    """The hearings `person` may list: earliest first from a given day, else newest first."""
+    key = tuple_(t.Hearing.scheduled_utc, t.Hearing.id)
+    query = _whole(person).where(may(person, Action.LIST), *_filters(person, wanted))
+    if wanted.after:
+        last = tuple_(literal(wanted.after[0]), literal(wanted.after[1]))
+        query = query.where(key > last if wanted.from_utc else key < last)
+    if wanted.from_utc:
+        query = query.order_by(t.Hearing.scheduled_utc, t.Hearing.id)
+    else:
+        query = query.order_by(t.Hearing.scheduled_utc.desc(), t.Hearing.id.desc())
+    return _assembled(session, query.limit(wanted.limit))
+
+
+def _filters(person: Person, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.from_utc:
+        found.append(t.Hearing.scheduled_utc >= wanted.from_utc)
+    if wanted.to_utc:
+        found.append(t.Hearing.scheduled_utc < wanted.to_utc)
+    if wanted.state:
+        found.append(_state() == wanted.state.value)
+    if wanted.text:
+        found.append(_mentions(person, wanted.text))
+    return found
+
+
+def _mentions(person: Person, words: str) -> ColumnElement[bool]:
+    """In the number; in title and names only for whoever may see these."""
+    place = aliased(t.Participant)
+    person_named = exists().where(
+        place.hearing_id == t.Hearing.id,
+        place.removed_utc.is_(None),
+        place.name.icontains(words, autoescape=True),
+    )
+    return or_(
+        t.Case.number.icontains(words, autoescape=True),
+        and_(may(person, Action.DETAILS), or_(t.Case.title.icontains(words, autoescape=True), person_named)),
+    )
+
+
+def _state() -> ColumnElement[str]:
+    own = t.Recording.hearing_id == t.Hearing.id
+    running = t.Recording.manifest_sha256.is_(None)
+    copied = exists().where(t.AccessCopy.recording_id == t.Recording.id)
+    last_turn = (
+        select(t.Event.kind)
+        .join(t.Recording, t.Recording.id == t.Event.recording_id)
+        .where(own, running, t.Event.kind.in_(["pause", "resume"]))
+        .order_by(t.Event.recording_id.desc(), t.Event.seq.desc())
+        .limit(1)
+        .correlate(t.Hearing)
+        .scalar_subquery()
+    )
+    return case(
+        (t.Hearing.cancelled_utc.is_not(None), HearingState.CANCELLED.value),
+        (and_(_some(own, running), last_turn == "pause"), HearingState.PAUSED.value),
+        (_some(own, running), HearingState.RECORDING.value),
+        (_some(own, ~copied), HearingState.PROCESSING.value),
+        (_some(own), HearingState.READY.value),
+        else_=HearingState.SCHEDULED.value,
+    )
+
+
+def _some(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(t.Recording.id).where(*conditions).correlate(t.Hearing))
+
+
+def _whole(person: Person) -> Select[Any]:
+    return (
+        _standings(person)
+        .add_columns(t.Hearing, t.Case, t.Court, t.Courtroom, _state().label("state"))
+        .join(t.Case, t.Case.id == t.Hearing.case_id)
+        .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
+        .join(t.Court, t.Court.id == t.Courtroom.court_id)
+    )
+
+
+def _assembled(session: Session, query: Select[Any]) -> list[Hearing]:
+    rows = session.execute(query).all()
+    ids = [row.id for row in rows]
+    people, recordings = _participants(session, ids), _recordings(session, ids)
+    return [_hearing(row, people[row.id], recordings[row.id]) for row in rows]
+
+
+def _hearing(row: Row[Any], people: Iterable[Participant], recordings: Iterable[RecordingSummary]) -> Hearing:
+    return Hearing(
+        id=row.id,
+        case_id=row.Case.id,
+        case_number=row.Case.number,
+        case_kind=row.Case.kind,
+        case_title=row.Case.title,
+        court=names(row.Court),
+        courtroom=names(row.Courtroom),
+        scheduled_utc=row.Hearing.scheduled_utc,
+        state=HearingState(row.state),
+        participants=tuple(people),
+        recordings=tuple(recordings),
+        standing=_standing(row),
+    )
+
+
+def names(row: t.Court | t.Courtroom) -> Names:
+    """The dataclass of a court's or room's row."""
+    return Names(row.id, row.code, row.name_kk, row.name_ru, row.name_en)
+
+
+def _participants(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.UUID, list[Participant]]:
+    query = (
+        select(t.Participant)
+        .where(t.Participant.hearing_id.in_(ids), t.Participant.removed_utc.is_(None))
+        .order_by(t.Participant.role != "judge", t.Participant.channel.is_(None), t.Participant.name)
+    )
+    found: defaultdict[uuid.UUID, list[Participant]] = defaultdict(list)
+    for row in session.scalars(query) if ids else ():
+        found[row.hearing_id].append(Participant(row.name, row.role, row.channel))
+    return found
+
+
+def _recordings(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.UUID, list[RecordingSummary]]:
+    query = select(t.Recording).where(t.Recording.hearing_id.in_(ids)).order_by(t.Recording.started_utc)
+    found: defaultdict[uuid.UUID, list[RecordingSummary]] = defaultdict(list)
+    for row in session.scalars(query) if ids else ():
+        if row.hearing_id is not None:
+            found[row.hearing_id].append(
+                RecordingSummary(row.id, recording_state(row), row.started_utc, duration_ms(row))
+            )
+    return found
+
+
+def recording_state(row: t.Recording) -> RecordingState:
+    """Where a recording stands."""
+    if row.manifest_sha256 is None:
+        return RecordingState.OPEN
+    return RecordingState.RECEIPTED if row.verified_ok else RecordingState.CLOSED
+
+
+def duration_ms(row: t.Recording) -> int | None:
+    """The length of the time line; null while it grows."""
+    return ms_between(row.started_utc, row.ended_utc) if row.ended_utc else None

@@ -1,0 +1,265 @@
+"""Recordings as people see and hear them: what was recorded, the newest copies, the text."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+from archive.db.hearings import RecordingState, duration_ms, recording_state
+from archive.domain.transcript import TranscriptState
+from archive.domain.wall import ms_between
+
+FIRST_FINAL = 0  # revisions below are drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A camera or an audio interface."""
+
+    name: str
+    kind: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where a source recorded nothing though it should have."""
+
+    source: str
+    start_ms: int
+    end_ms: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Where the court stopped recording on purpose."""
+
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event written into the record."""
+
+    at_ms: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A published set of access copies; `contents` names its files relative to `prefix`."""
+
+    version: int
+    prefix: str
+    contents: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Which revision is the newest that may be read."""
+
+    state: TranscriptState
+    revision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What of a recording changes while somebody looks at it."""
+
+    state: RecordingState
+    segments: int
+    gaps: tuple[Gap, ...]
+    media_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording with all that a page shows of it."""
+
+    id: str
+    hearing: uuid.UUID
+    started_utc: datetime
+    ended_utc: datetime | None
+    duration_ms: int | None
+    verified_utc: datetime | None
+    verified_ok: bool | None
+    progress: Progress
+    sources: tuple[Source, ...]
+    pauses: tuple[Pause, ...]
+    notes: tuple[Note, ...]
+    copy: Copy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An utterance as stored; `words` are [text, start_ms, end_ms, probability]."""
+
+    id: int
+    seq: int
+    start_ms: int
+    end_ms: int
+    channel: str
+    language: str
+    text: str
+    words: list[Any]
+    flags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A segment's object in the evidence bucket and its name in the recording's folder."""
+
+    file: str
+    source: str
+    object_key: str
+    sha256: str
+    size_bytes: int
+
+
+def recording(session: Session, id_: str) -> Recording | None:
+    """The whole of it; None when unknown or assigned to no hearing."""
+    row = session.get(t.Recording, id_)
+    if row is None or row.hearing_id is None:
+        return None
+    notes, pauses = _events(session, row)
+    return Recording(
+        id=row.id,
+        hearing=row.hearing_id,
+        started_utc=row.started_utc,
+        ended_utc=row.ended_utc,
+        duration_ms=duration_ms(row),
+        verified_utc=row.verified_utc,
+        verified_ok=row.verified_ok,
+        progress=_progress(session, row),
+        sources=_sources(session, id_),
+        pauses=pauses,
+        notes=notes,
+        copy=newest_copy(session, id_),
+    )
+
+
+def progress(session: Session, id_: str) -> Progress | None:
+    """What changes; None when there is no such recording."""
+    row = session.get(t.Recording, id_, populate_existing=True)
+    return _progress(session, row) if row else None
+
+
+def _progress(session: Session, row: t.Recording) -> Progress:
+    count = select(func.count()).select_from(t.Segment).where(t.Segment.recording_id == row.id)
+    gaps = select(t.Gap).where(t.Gap.recording_id == row.id).order_by(t.Gap.start_ms, t.Gap.seq)
+    ready = select(func.count()).select_from(t.AccessCopy).where(t.AccessCopy.recording_id == row.id)
+    return Progress(
+        state=recording_state(row),
+        segments=session.scalar(count) or 0,
+        gaps=tuple(Gap(g.source, g.start_ms, g.end_ms, g.cause) for g in session.scalars(gaps)),
+        media_ready=bool(session.scalar(ready)),
+    )
+
+
+def _sources(session: Session, id_: str) -> tuple[Source, ...]:
+    rows = session.scalars(
+        select(t.Source).where(t.Source.recording_id == id_).order_by(t.Source.video.desc(), t.Source.name)
+    )
+    return tuple(Source(row.name, row.kind, tuple(row.channels)) for row in rows)
+
+
+def _events(session: Session, row: t.Recording) -> tuple[tuple[Note, ...], tuple[Pause, ...]]:
+    query = select(t.Event).where(t.Event.recording_id == row.id, t.Event.kind.in_(["note", "pause", "resume"]))
+    notes: list[Note] = []
+    pauses: list[Pause] = []
+    since: t.Event | None = None
+    for event in session.scalars(query.order_by(t.Event.seq)):
+        if event.kind == "note":
+            notes.append(Note(event.at_ms, str(event.data.get("code", "")), str(event.data.get("text", ""))))
+        elif event.kind == "pause":
+            since = since or event
+        elif since is not None:
+            pauses.append(_pause(since, event.at_ms))
+            since = None
+    if since is not None and row.ended_utc is not None:
+        pauses.append(_pause(since, ms_between(row.started_utc, row.ended_utc)))
+    return tuple(notes), tuple(pauses)
+
+
+def _pause(since: t.Event, end_ms: int) -> Pause:
+    return Pause(since.at_ms, end_ms, str(since.data.get("reason", "")))
+
+
+# --- copies ------------------------------------------------------------------------------------------
+
+
+def newest_copy(session: Session, id_: str) -> Copy | None:
+    """The newest access copies."""
+    row = session.scalar(
+        select(t.AccessCopy).where(t.AccessCopy.recording_id == id_).order_by(t.AccessCopy.version.desc()).limit(1)
+    )
+    return Copy(row.version, row.prefix, row.contents) if row else None
+
+
+def copy_of_version(session: Session, id_: str, version: int) -> Copy | None:
+    """One version of the access copies: a player goes on with the one it began with."""
+    row = session.get(t.AccessCopy, (id_, version))
+    return Copy(row.version, row.prefix, row.contents) if row else None
+
+
+def segments(session: Session, id_: str) -> list[StoredSegment]:
+    """All segments in the order of the chain."""
+    rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == id_).order_by(t.Segment.seq))
+    return [StoredSegment(r.file, r.source, r.object_key, r.sha256, r.size_bytes) for r in rows]
+
+
+def chain_lines(session: Session, id_: str) -> list[bytes]:
+    """The chain's lines as they were signed, without newlines."""
+    query = select(t.ChainLine.line).where(t.ChainLine.recording_id == id_).order_by(t.ChainLine.seq)
+    return list(session.scalars(query))
+
+
+def is_closed(session: Session, id_: str) -> bool:
+    """Whether the manifest has arrived."""
+    return session.scalar(select(t.Recording.manifest_sha256).where(t.Recording.id == id_)) is not None
+
+
+def evidence_prefix(session: Session, id_: str) -> str | None:
+    """Where the recording's objects lie in the evidence bucket."""
+    code = session.scalar(
+        select(t.Courtroom.code)
+        .join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
+        .where(t.Recording.id == id_)
+    )
+    return f"{code}/{id_}/" if code else None
+
+
+# --- text --------------------------------------------------------------------------------------------
+
+
+def newest_text(session: Session, id_: str, *, drafts: bool) -> Text:
+    """The newest revision; without `drafts` the newest finished one."""
+    query = select(t.Transcript.state, t.Transcript.revision).where(t.Transcript.recording_id == id_)
+    if not drafts:
+        query = query.where(t.Transcript.revision >= FIRST_FINAL)
+    row = session.execute(query.order_by(t.Transcript.revision.desc()).limit(1)).first()
+    return Text(TranscriptState(row.state), row.revision) if row else Text(TranscriptState.NONE, None)
+
+
+def said(session: Session, id_: str, revision: int, after_seq: int = -1) -> list[Said]:
+    """The utterances of a revision whose `seq` is greater than `after_seq`, in order."""
+    query = (
+        select(t.Utterance)
+        .where(t.Utterance.recording_id == id_, t.Utterance.revision == revision, t.Utterance.seq > after_seq)
+        .order_by(t.Utterance.seq)
+    )
+    return [
+        Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags)
+        for u in session.scalars(query)
+    ]
