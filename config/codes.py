@@ -114,3 +114,10 @@ define(
     ru="Встроенный сервер остановился. Посмотрите его журнал и запустите Tyndau снова.",
     en="An embedded server ended by itself. Look at its log and start Tyndau again.",
 )
+define(
+    "PUB-001",
+    logging.WARNING,
+    kk="Жазба үзіндісі көшірмеге енбеді: түпнұсқасы жоқ, өзгерген немесе оқылмайды. Мұрағатты тексеріңіз.",
+    ru="Фрагмент записи не вошёл в копию для просмотра: оригинала нет, он изменён или не читается. Проверьте архив.",
+    en="A segment is missing from the access copies: the original is absent, altered or unreadable. Check the archive.",
+)
