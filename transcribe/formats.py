@@ -4,36 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from archive.domain.transcript import Flag, Transcript, Utterance
+from archive.domain.transcript_file import as_dict
 
 _NOTICE = "NOTE\nMachine transcript. It is not a protocol of the hearing; what is marked [?] is doubtful.\n"
-
-
-def as_dict(transcript: Transcript) -> dict[str, Any]:
-    """The transcript in the shape of `tyndau transcribe --json` (issue 2), with the engine named."""
-    return {
-        "duration_ms": transcript.duration_ms,
-        "engine": transcript.engine,
-        "utterances": [_utterance(one) for one in transcript.utterances],
-    }
-
-
-def _utterance(one: Utterance) -> dict[str, Any]:
-    words = [
-        {"text": word.text, "start_ms": word.start_ms, "end_ms": word.end_ms, "probability": word.probability}
-        for word in one.words
-    ]
-    return {
-        "start_ms": one.start_ms,
-        "end_ms": one.end_ms,
-        "channel": one.channel,
-        "language": one.language.value,
-        "text": one.text,
-        "words": words,
-        "flags": [flag.value for flag in one.flags],
-    }
 
 
 def to_json(transcript: Transcript) -> str:

@@ -98,7 +98,7 @@ class Languages:
         return Told(span, Language.KK if habit.kk_s > habit.ru_s else Language.RU)
 
     def to_json(self) -> dict[str, list[float]]:
-        return {str(row): [habit.kk_s, habit.ru_s] for row, habit in self.habits.items()}
+        return {str(row): [round(habit.kk_s, 3), round(habit.ru_s, 3)] for row, habit in self.habits.items()}
 
     @classmethod
     def from_json(cls, bias: float, data: Mapping[str, Sequence[float]]) -> Languages:

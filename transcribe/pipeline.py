@@ -125,10 +125,11 @@ class Listener:
                 yield _marked(Said(told, words), unclear=bool(left) or not words)
 
 
-def windows(feed: SoundFeed, kept_from: Callable[[], int]) -> Iterator[tuple[Sound, bool]]:
+def windows(feed: SoundFeed, kept_from: Callable[[], int], *, ends: bool = True) -> Iterator[tuple[Sound, bool]]:
     """The feed in windows of five minutes at most, each with whether it is the last before a hole or the end.
 
-    After each window `kept_from()` says from which sample on the next one needs the sound.
+    After each window `kept_from()` says from which sample on the next one needs the sound. A feed that
+    goes on later (`ends` False) has no last window.
     """
     longest = min(_WINDOW_S, _WINDOW_CHANNEL_S // len(feed.channels)) * RATE
     window: Sound | None = None
@@ -141,7 +142,7 @@ def windows(feed: SoundFeed, kept_from: Callable[[], int]) -> Iterator[tuple[Sou
             yield window, False
             window = _from(window, kept_from())
     if window is not None:
-        yield window, True
+        yield window, ends
 
 
 def _appended(window: Sound, block: Sound) -> Sound:
