@@ -20,7 +20,8 @@ _LOG = logging.getLogger(__name__)
 class SegmentFeed:
     """Reads segments from the store, one in memory at a time, each at its place on the recording's time line.
 
-    A segment that is missing or cannot be decoded leaves a hole and is reported; what two segments both hold is taken once.
+    A segment that is missing or cannot be decoded leaves a hole and is reported; what two segments both
+    hold is taken once.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from archive.db import transcripts
 from archive.db.transcripts import SoundSource
 from archive.domain.errors import NotFound, StoreRefused
-from archive.domain.transcript import Transcript
+from archive.domain.transcript import Transcript, Utterance
 from archive.domain.transcript_file import as_dict, from_dict
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
@@ -81,7 +81,7 @@ def draft_source(context: JobContext, recogniser: Recogniser, recording: str, so
 
 def whole_transcript(context: JobContext, recogniser: Recogniser, recording: str) -> Transcript:
     """The text of all sources of a recording, in the order in which it was said."""
-    said = []
+    said: list[Utterance] = []
     end = 0
     with context.sessions() as session:
         sources = transcripts.sound_sources(session, recording)

@@ -112,15 +112,8 @@ def lock(session: Session, recording: str) -> None:
 
 def draft(session: Session, recording: str) -> Draft:
     """Where live recognition stands."""
-    table = tables.Transcript
-    rows = dict(
-        session.execute(
-            select(table.revision, table.carry).where(
-                table.recording_id == recording, table.revision.in_([DRAFT, FINAL])
-            )
-        ).all()
-    )
-    return Draft(carry=rows.get(DRAFT) or {}, final=FINAL in rows)
+    row = session.get(tables.Transcript, (recording, DRAFT), populate_existing=True)
+    return Draft(carry=row.carry or {} if row else {}, final=has_final(session, recording))
 
 
 def add_to_draft(
