@@ -88,3 +88,7 @@ def main() -> None:
 def _fail(message: str, code: int = 1) -> None:
     click.echo(f"tyndau: {message}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`tyndau demo`: a sample court on one machine, with everything real running in it."""
