@@ -1,0 +1,1 @@
+"""Access copies: what people watch and hear, made from the evidence and named by what it came from."""

@@ -1,0 +1,113 @@
+"""Reading evidence: a segment's bytes as signed, its packets on the recording's time line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+
+from archive.domain.errors import Damaged, NotFound
+from archive.domain.media import TICKS_PER_S
+from archive.publish.boxes import Format, Picture, Sample, Sound
+from archive.publish.plan import Placed, StoredSegment
+from archive.storage.port import ObjectStore
+
+_CHUNK = 1 << 20
+# Segments are our own, but what is in them came from outside: nothing in one may open another file.
+_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov"}
+# Packets whose stamps are this far from what the chain says belong to a file with its own zero.
+_STRAY = TICKS_PER_S // 2
+_RATES = range(8_000, 96_001)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One packet: `track` is None for the picture, else the number of the audio track.
+
+    `format` is None for sound that is not AAC: it must be decoded to be published.
+    """
+
+    track: int | None
+    sample: Sample
+    format: Format | None
+    packet: av.Packet[Any]
+    stream: Any
+
+
+def fetch(store: ObjectStore, segment: StoredSegment, target: Path) -> None:
+    """The segment's bytes to `target`.
+
+    Raises:
+        Damaged: they are not there, or not the bytes that the chain names.
+        StoreUnavailable: the store does not answer.
+    """
+    digest = hashlib.sha256()
+    try:
+        with store.open_range(segment.key) as body, target.open("wb") as file:
+            while chunk := body.read(_CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+    except NotFound as error:
+        raise Damaged("the segment is not in the store") from error
+    if digest.hexdigest() != segment.sha256:
+        raise Damaged("the stored bytes are not the ones that were signed")
+
+
+def units(path: Path, placed: Placed) -> Iterator[Unit]:
+    """The packets of a segment in the order of the file, in ticks on the recording's time line.
+
+    Raises:
+        Damaged: not a media file, or torn.
+    """
+    try:
+        with av.open(f"file:{path}", mode="r", options=_OPEN_OPTIONS, metadata_errors="replace") as container:
+            yield from _units(container, placed)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise Damaged(f"the segment cannot be read: {error!r:.120}") from error
+
+
+def _units(container: InputContainer, placed: Placed) -> Iterator[Unit]:
+    tracks: dict[int, int | None] = {stream.index: n for n, stream in enumerate(container.streams.audio)}
+    tracks.update({stream.index: None for stream in container.streams.video[:1]})
+    formats = {index: _format(container.streams[index]) for index in tracks}
+    offset: int | None = None
+    for packet in container.demux([container.streams[index] for index in tracks]):
+        if packet.pts is None or packet.dts is None or packet.time_base is None:
+            continue
+        if offset is None:
+            offset = _offset(_ticks(packet.pts, packet), placed)
+        index = packet.stream_index
+        shown = _ticks(packet.pts, packet) + offset
+        if shown < 0:
+            continue
+        duration = max(_ticks(packet.duration or 0, packet), 1)
+        sample = Sample(_ticks(packet.dts, packet) + offset, shown, duration, packet.is_keyframe, bytes(packet))
+        yield Unit(tracks[index], sample, formats[index], packet, container.streams[index])
+
+
+def _offset(first: int, placed: Placed) -> int:
+    """What brings the file's times to the time line: its run's offset, if it keeps its run's zero."""
+    stray = abs(first - placed.segment.start_ticks) > _STRAY
+    return placed.span.start - first if stray else placed.offset
+
+
+def _ticks(value: int, packet: av.Packet[Any]) -> int:
+    return round(value * packet.time_base * TICKS_PER_S)
+
+
+def _format(stream: Any) -> Format | None:
+    context = stream.codec_context
+    data = bytes(context.extradata or b"")
+    if stream.type == "video":
+        if context.name != "h264":
+            raise Damaged(f"a picture in {context.name} cannot be published as it is")
+        return Picture(context.width, context.height, data)
+    if context.name == "aac" and data and context.sample_rate in _RATES:
+        return Sound(context.sample_rate, context.layout.nb_channels, data)
+    return None

@@ -1,0 +1,189 @@
+"""One pass over a recording's segments: every packet goes to its rendition, every sound to the mix."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import av.error
+
+from archive.domain.errors import Damaged
+from archive.domain.media import TICKS_PER_S, Source, SourceKind
+from archive.publish.boxes import Picture, Sample, Sound
+from archive.publish.codecs import Black, Silence, jpeg
+from archive.publish.plan import Placed, Plan
+from archive.publish.reading import Unit, fetch, units
+from archive.publish.rendition import Rendition
+from archive.publish.sound import Decoder, Mixer, Peaks
+from archive.storage.port import ObjectStore
+from config.log import report
+
+logger = logging.getLogger(__name__)
+
+_PICTURE_STANDS = TICKS_PER_S // 2  # a longer hole in a picture is shown black
+_SOUND_STANDS = 2 * TICKS_PER_S // 75  # a block of AAC: shorter holes are none
+_POSTER_WIDTH = 640
+
+
+class Camera:
+    """A camera's picture, put into a rendition as it comes."""
+
+    def __init__(self, source: Source, folder: Path, plan: Plan) -> None:
+        self.source = source
+        self.rendition: Rendition | None = None
+        self.poster: bytes | None = None
+        self._folder = folder
+        self._plan = plan
+
+    def take(self, unit: Unit) -> None:
+        """Add a packet of the picture."""
+        format_ = unit.format
+        if not isinstance(format_, Picture):
+            return
+        if self.rendition is None:
+            # no channel's name begins with an underscore
+            stem = f"{self.source.name}/_video"
+            self.rendition = Rendition(self._folder, stem, Black(format_), self._plan.holes, _PICTURE_STANDS)
+        if self.poster is None and unit.sample.key:
+            self.poster = _poster(unit)
+        self.rendition.add(unit.sample, format_)
+
+
+class Microphone:
+    """One channel: its own rendition, its waveform, and its part in the mix."""
+
+    def __init__(self, source: Source, channel: str, folder: Path, plan: Plan, mixer: Mixer | None) -> None:
+        self.source = source
+        self.channel = channel
+        self.peaks = Peaks(plan.end)
+        self.rendition: Rendition | None = None
+        self._folder = folder
+        self._plan = plan
+        self._mixer = mixer
+        self._decoder = Decoder()
+        self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded
+
+    @property
+    def id(self) -> str:
+        return f"{self.source.name}/{self.channel}"
+
+    def take(self, unit: Unit) -> None:
+        """Add a packet of this microphone's track."""
+        if isinstance(unit.format, Sound):
+            self._ready(unit.format).add(unit.sample, unit.format)
+        elif self._own is None:
+            self._own = Mixer(self._plan.holes, Peaks(0))
+        for start, pcm in self._decoder.decode(unit):
+            self.peaks.add(start, pcm)
+            for mixer in (self._mixer, self._own):
+                if mixer is not None:
+                    mixer.add(start, pcm)
+
+    def encode(self, until: int) -> None:
+        """Encode what is final before `until`, if this microphone has to be encoded."""
+        if self._own is not None:
+            self._put(self._own, self._own.take(until))
+
+    def finish(self, end: int) -> None:
+        """Bring the rendition to `end`."""
+        if self._own is not None:
+            self._put(self._own, self._own.finish(end))
+        if self.rendition is not None:
+            self.rendition.finish(end)
+
+    def _put(self, own: Mixer, samples: Iterator[Sample]) -> None:
+        for sample in samples:
+            self._ready(own.format).add(sample, own.format)
+
+    def _ready(self, format_: Sound) -> Rendition:
+        if self.rendition is None:
+            self.rendition = sound_rendition(self._folder, self.id, format_, self._plan)
+        return self.rendition
+
+
+class Work:
+    """All renditions of one recording while they grow in `folder`."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.mix_peaks = Peaks(plan.end)
+        self._mixer = Mixer(plan.holes, self.mix_peaks)
+        self.mix = sound_rendition(folder, "mix", self._mixer.format, plan)
+        self.cameras = {s.name: Camera(s, folder, plan) for s in plan.sources if s.video}
+        self.microphones: dict[tuple[str, int], Microphone] = {}
+        self.unreadable: list[int] = []  # seqs of segments that could not be used
+        mixed = _mixed(plan.sources)
+        for source in plan.sources:
+            for track, channel in enumerate(source.channels):
+                mixer = self._mixer if source.name in mixed else None
+                self.microphones[source.name, track] = Microphone(source, channel, folder, plan, mixer)
+
+    @property
+    def sounding(self) -> list[Microphone]:
+        """The microphones that have sound."""
+        return [m for m in self.microphones.values() if m.rendition is not None]
+
+    def run(self, store: ObjectStore, scratch: Path) -> None:
+        """Read every segment once, in the order of their starts; `scratch` is a file to use."""
+        for placed in self.plan.segments:
+            self._encode(placed.span.start)
+            try:
+                fetch(store, placed.segment, scratch)
+                self._read(scratch, placed)
+            except Damaged as error:
+                self.unreadable.append(placed.segment.seq)
+                report(logger, "PUB-001", recording=self.plan.recording, seq=placed.segment.seq, detail=str(error))
+        self._finish()
+
+    def _read(self, path: Path, placed: Placed) -> None:
+        for unit in units(path, placed):
+            if unit.track is None:
+                camera = self.cameras.get(placed.segment.source)
+                if camera is not None:
+                    camera.take(unit)
+                continue
+            microphone = self.microphones.get((placed.segment.source, unit.track))
+            if microphone is not None:
+                microphone.take(unit)
+
+    def _encode(self, until: int) -> None:
+        for sample in self._mixer.take(until):
+            self.mix.add(sample, self._mixer.format)
+        for microphone in self.microphones.values():
+            microphone.encode(until)
+
+    def _finish(self) -> None:
+        end = self.plan.end
+        if self.sounding:
+            for sample in self._mixer.finish(end):
+                self.mix.add(sample, self._mixer.format)
+        self.mix.finish(end)
+        for microphone in self.microphones.values():
+            microphone.finish(end)
+        for camera in self.cameras.values():
+            if camera.rendition is not None:
+                camera.rendition.finish(end)
+
+
+def sound_rendition(folder: Path, stem: str, format_: Sound, plan: Plan) -> Rendition:
+    """An empty rendition for sound with these parameters."""
+    return Rendition(folder, stem, Silence(format_), plan.holes, _SOUND_STANDS)
+
+
+def _mixed(sources: tuple[Source, ...]) -> set[str]:
+    """The sources that are heard in the mix: the microphones' interfaces, else the cameras' own sound."""
+    audio = {s.name for s in sources if s.kind is SourceKind.AUDIO and s.channels}
+    return audio or {s.name for s in sources if s.channels}
+
+
+def _poster(unit: Unit) -> bytes | None:
+    """The packet's picture as JPEG; None when it cannot be decoded."""
+    source = unit.stream.codec_context
+    decoder = av.CodecContext.create(source.name, "r")
+    decoder.extradata = bytes(source.extradata or b"")
+    try:
+        frames = [*decoder.decode(av.Packet(unit.sample.data)), *decoder.decode(None)]
+    except av.error.FFmpegError:
+        return None
+    return jpeg(frames[0], _POSTER_WIDTH) if frames else None
