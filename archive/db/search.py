@@ -1,0 +1,203 @@
+"""Utterances by their words; whoever asks finds only what he or she may read."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+from archive.db.hearings import Names, may, names
+from archive.db.people import Person
+from archive.db.recordings import FIRST_FINAL
+from archive.domain.access import Action
+
+AnySelect = Select[*tuple[Any, ...]]
+
+COUNTED = 1000  # more hits than these are not counted
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """tsquery literals; null = not asked for."""
+
+    stems: str | None = None
+    exact: str | None = None
+    without_stems: str | None = None
+    without_exact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """`role` is a participant's role or a channel; `case` a case number; times are the hearing's."""
+
+    language: str | None = None
+    case: str | None = None
+    role: str | None = None
+    from_utc: datetime | None = None
+    to_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of hits ended: newest recordings first, in each from its beginning."""
+
+    started_utc: datetime
+    recording: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An utterance found. `words` are [text, start_ms, end_ms, probability]; `role` speaks at its channel."""
+
+    utterance: int
+    recording: str
+    hearing: uuid.UUID
+    case_number: str
+    case_title: str
+    courtroom: Names
+    scheduled_utc: datetime
+    start_ms: int
+    end_ms: int
+    channel: str
+    role: str
+    language: str
+    text: str
+    words: list[Any]
+    draft: bool
+    place: Place
+
+
+def hits(
+    session: Session, person: Person, matching: Matching, filters: Filters, after: Place | None, limit: int
+) -> list[Hit]:
+    """A page of utterances that match, of the newest revision each, and that `person` may read."""
+    query = _matching(
+        select(t.Utterance, t.Recording, t.Hearing, t.Case, t.Courtroom, _role().label("role")),
+        person,
+        matching,
+        filters,
+    )
+    key = tuple_(t.Recording.started_utc, t.Recording.id, -t.Utterance.seq)
+    if after:
+        query = query.where(key < tuple_(literal(after.started_utc), literal(after.recording), literal(-after.seq)))
+    query = query.order_by(t.Recording.started_utc.desc(), t.Recording.id.desc(), (-t.Utterance.seq).desc())
+    return [_hit(row) for row in session.execute(query.limit(limit))]
+
+
+def count(session: Session, person: Person, matching: Matching, filters: Filters) -> int | None:
+    """How many there are; None when more than COUNTED."""
+    query = _matching(select(literal(1)), person, matching, filters).limit(COUNTED + 1)
+    found = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return found if found <= COUNTED else None
+
+
+def _matching(base: AnySelect, person: Person, matching: Matching, filters: Filters) -> AnySelect:
+    return (
+        base.select_from(t.Utterance)
+        .join(t.Recording, t.Recording.id == t.Utterance.recording_id)
+        .join(t.Hearing, t.Hearing.id == t.Recording.hearing_id)
+        .join(t.Case, t.Case.id == t.Hearing.case_id)
+        .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
+        .where(*_words(matching), *_chosen(filters), _newest(), _readable(person))
+    )
+
+
+def _words(matching: Matching) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if matching.stems:
+        found.append(_matches(t.Utterance.stems, matching.stems))
+    if matching.exact:
+        found.append(_matches(t.Utterance.exact, matching.exact))
+    if matching.without_stems:
+        found.append(~_matches(t.Utterance.stems, matching.without_stems))
+    if matching.without_exact:
+        found.append(~_matches(t.Utterance.exact, matching.without_exact))
+    return found
+
+
+def _matches(vector: Any, tsquery: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = vector.bool_op("@@")(cast(cast(tsquery, Text), TSQUERY))
+    return found
+
+
+def _newest() -> ColumnElement[bool]:
+    newest = select(func.max(t.Transcript.revision)).where(t.Transcript.recording_id == t.Utterance.recording_id)
+    return t.Utterance.revision == newest.correlate(t.Utterance).scalar_subquery()
+
+
+def _readable(person: Person) -> ColumnElement[bool]:
+    return or_(
+        and_(t.Utterance.revision >= FIRST_FINAL, may(person, Action.READ)),
+        and_(t.Utterance.revision < FIRST_FINAL, may(person, Action.READ_DRAFT)),
+    )
+
+
+def _chosen(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.language:
+        found.append(t.Utterance.language == filters.language)
+    if filters.case:
+        found.append(t.Case.number.icontains(filters.case, autoescape=True))
+    if filters.role:
+        found.append(_role() == filters.role)
+    if filters.from_utc:
+        found.append(t.Hearing.scheduled_utc >= filters.from_utc)
+    if filters.to_utc:
+        found.append(t.Hearing.scheduled_utc < filters.to_utc)
+    return found
+
+
+def _role() -> ColumnElement[str]:
+    """Of the participant who has the microphone, else the microphone's own name."""
+    seated = (
+        select(func.min(t.Participant.role))
+        .where(
+            t.Participant.hearing_id == t.Hearing.id,
+            t.Participant.channel == t.Utterance.channel,
+            t.Participant.removed_utc.is_(None),
+        )
+        .correlate(t.Hearing, t.Utterance)
+        .scalar_subquery()
+    )
+    return func.coalesce(seated, t.Utterance.channel)
+
+
+def _hit(row: Row[Any]) -> Hit:
+    said: t.Utterance = row.Utterance
+    return Hit(
+        utterance=said.id,
+        recording=row.Recording.id,
+        hearing=row.Hearing.id,
+        case_number=row.Case.number,
+        case_title=row.Case.title,
+        courtroom=names(row.Courtroom),
+        scheduled_utc=row.Hearing.scheduled_utc,
+        start_ms=said.start_ms,
+        end_ms=said.end_ms,
+        channel=said.channel,
+        role=row.role,
+        language=said.language,
+        text=said.text,
+        words=said.words,
+        draft=said.revision < FIRST_FINAL,
+        place=Place(row.Recording.started_utc, row.Recording.id, said.seq),
+    )
+
+
+def channel_roles(session: Session, hearing: uuid.UUID) -> dict[str, str]:
+    """Which role speaks at which microphone."""
+    rows = session.execute(
+        select(t.Participant.channel, t.Participant.role).where(
+            t.Participant.hearing_id == hearing,
+            t.Participant.channel.is_not(None),
+            t.Participant.removed_utc.is_(None),
+        )
+    ).all()
+    return {channel: role for channel, role in rows if channel is not None}
