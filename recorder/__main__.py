@@ -1,0 +1,10 @@
+"""`python -m recorder record …`: the courtroom's commands without the others."""
+
+import click
+
+from recorder.cli import record, salvage
+
+recorder = click.Group("recorder", commands=[record, salvage])
+
+if __name__ == "__main__":
+    recorder()

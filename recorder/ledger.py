@@ -1,0 +1,147 @@
+"""What the chain says of one source: its runs, its segments and, without exception, its gaps."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from archive.domain.chain import Kind
+from archive.domain.media import TICKS_PER_MS, TICKS_PER_S, GapCause, RunEnd, SegmentWhy
+from archive.domain.wall import iso
+from config.log import report
+from recorder.closing import Closed, close_part
+from recorder.folder import ChainFile, Folder
+
+log = logging.getLogger(__name__)
+
+LATE_START = timedelta(seconds=3)  # opening a source takes a moment; more than this is stated
+HOLE_TICKS = TICKS_PER_S // 2
+
+_CAUSES = {
+    RunEnd.SOURCE_FAILED: GapCause.SOURCE_FAILED,
+    RunEnd.STALLED: GapCause.STALLED,
+    RunEnd.DIVERGED: GapCause.DIVERGED,
+    RunEnd.DISK_FULL: GapCause.DISK_FULL,
+    RunEnd.DISK_ERROR: GapCause.DISK_ERROR,
+    RunEnd.KILLED: GapCause.KILLED,
+}
+
+
+class Ledger:
+    """Writes one source's lines; used by one thread at a time, its sums readable by any."""
+
+    def __init__(self, folder: Folder, chain: ChainFile, source: str) -> None:
+        self._folder, self._chain, self.source = folder, chain, source
+        self.segments = 0
+        self.runs = 0
+        self._run_end_ticks: int | None = None  # of the run that is on, once it has a segment
+        self._missing_since: datetime | None = None
+        self._cause = GapCause.LATE_START
+        self._detail = ""
+
+    def expect(self, since: datetime) -> None:
+        """From `since` on something should be recorded: at the start and after a pause."""
+        self._missing_since, self._cause, self._detail = since, GapCause.LATE_START, ""
+
+    def resume_at(
+        self, *, runs: int, segments: int, end_ticks: int | None, missing_since: datetime | None, after_failure: bool
+    ) -> None:
+        """Stand where another process stood when it was killed (salvage)."""
+        self.runs, self.segments, self._run_end_ticks = runs, segments, end_ticks
+        self._missing_since = missing_since
+        self._cause = GapCause.SOURCE_FAILED if after_failure else GapCause.LATE_START
+
+    def run(self) -> int:
+        """A run is about to start; its number."""
+        self.runs += 1
+        self._run_end_ticks = None
+        self._chain.append(Kind.RUN, source=self.source, run=self.runs)
+        return self.runs
+
+    def close(self, part: Path, run: int, zero: datetime, torn: SegmentWhy) -> Closed | None:
+        """Close a part of `run`, whose media zero was at `zero`, and write its line (and the gap before it)."""
+        target = self._folder.path / self.source / f"{self.segments + 1:06d}.mp4"
+        closed = close_part(part, target, torn)
+        if closed is not None:
+            self.enter(closed, run, zero)
+        return closed
+
+    def enter(self, closed: Closed, run: int, zero: datetime) -> None:
+        """Write the line of a segment whose file is closed already."""
+        if closed.trouble:
+            report(log, "REC-003", source=self.source, file=closed.path.name, detail=closed.trouble)
+        content = closed.content
+        start = content.start_ticks if not closed.trouble else self._run_end_ticks or 0
+        self._gap_before(zero, start)
+        self.segments += 1
+        self._chain.append(
+            Kind.SEGMENT,
+            source=self.source,
+            run=run,
+            file=f"{self.source}/{closed.path.name}",
+            sha256=closed.sha256,
+            size=closed.size,
+            start_ticks=start,
+            duration_ticks=content.duration_ticks,
+            frames=content.frames,
+            samples=content.samples,
+            utc=iso(moment(zero, start)),
+            why=str(closed.why),
+        )
+        self._run_end_ticks = start + content.duration_ticks
+        if closed.trouble:
+            self._missing_since, self._cause = moment(zero, start), GapCause.UNREADABLE
+            self._detail = closed.trouble
+
+    def end(self, run: int, reason: RunEnd, zero: datetime | None, detail: str = "") -> None:
+        """The run is over and all its segments are closed."""
+        self._chain.append(
+            Kind.RUN_END,
+            source=self.source,
+            run=run,
+            reason=str(reason),
+            utc=iso(zero) if zero else None,
+            end_ticks=self._run_end_ticks or 0,
+        )
+        if zero and self._run_end_ticks is not None and self._missing_since is None:
+            self._missing_since = moment(zero, self._run_end_ticks)
+        if reason not in _CAUSES:
+            self._missing_since = None
+        elif self._cause is not GapCause.LATE_START or self._run_end_ticks is not None:
+            self._cause, self._detail = _CAUSES[reason], detail
+        else:
+            self._detail = detail
+
+    def stop(self, now: datetime) -> None:
+        """Nothing more is expected: what is still missing is missing up to `now`."""
+        if self._missing_since is not None:
+            self._gap(now)
+
+    def _gap_before(self, zero: datetime, start: int) -> None:
+        first = moment(zero, start)
+        if self._missing_since is not None:
+            if self._cause is not GapCause.LATE_START or first - self._missing_since > LATE_START:
+                self._gap(first)
+        elif self._run_end_ticks is not None and start - self._run_end_ticks > HOLE_TICKS:
+            self._missing_since, self._cause = moment(zero, self._run_end_ticks), GapCause.STALLED
+            self._detail = "the source skipped"
+            self._gap(first)
+        self._missing_since = None
+
+    def _gap(self, until: datetime) -> None:
+        since = self._missing_since or until
+        self._chain.append(
+            Kind.GAP,
+            source=self.source,
+            from_utc=iso(since),
+            to_utc=iso(max(since, until)),
+            cause=str(self._cause),
+            detail=self._detail[:300],
+        )
+        self._missing_since = None
+
+
+def moment(zero: datetime, ticks: int) -> datetime:
+    """The wall clock at a media time of a run whose zero was at `zero`."""
+    return zero + timedelta(milliseconds=ticks // TICKS_PER_MS)

@@ -1,0 +1,44 @@
+"""From what the command line or the settings name to sources that can be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from archive.domain.errors import BadInput, Unavailable
+from archive.domain.ids import check_name
+from recorder.address import parse_address
+from recorder.source import Planned
+from recorder.streams import describe, look
+
+
+def plan_sources(
+    addresses: Mapping[str, str], channels: Mapping[str, Sequence[str]], warn: Callable[[str], None]
+) -> list[Planned]:
+    """The sources in the order given. One that does not answer is planned all the same and `warn` is told.
+
+    Raises:
+        BadInput: a wrong address, a file or graph that cannot be read, wrong names of channels.
+    """
+    unknown = channels.keys() - addresses.keys()
+    if unknown:
+        raise BadInput(f"--channels names {', '.join(sorted(unknown))}, which is not a source; name a source first")
+    for name, names in channels.items():
+        _check_channels(name, names)
+    return [_plan(name, text, channels.get(name, ()), warn) for name, text in addresses.items()]
+
+
+def _plan(name: str, text: str, names: Sequence[str], warn: Callable[[str], None]) -> Planned:
+    address = parse_address(name, text)
+    try:
+        streams = look(address, names)
+    except Unavailable as error:
+        warn(str(error))
+        streams = None
+    return Planned(address, describe(address, streams, names), streams)
+
+
+def _check_channels(name: str, names: Sequence[str]) -> None:
+    for channel in names:
+        check_name(channel, f"channel of {name}")
+    if len(set(names)) < len(names):
+        raise BadInput(f"--channels {name} names a channel twice; each microphone needs its own name")

@@ -1,0 +1,64 @@
+"""Confidence monitoring: what was just written is read back, counted and decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from archive.domain.errors import Damaged
+from archive.domain.media import TICKS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a segment holds: ticks from the run's media zero, pictures, samples of one channel."""
+
+    start_ticks: int
+    duration_ticks: int
+    frames: int
+    samples: int
+
+
+def read_back(path: Path) -> Content:
+    """Count every packet and decode all sound and every key picture of a closed segment.
+
+    Times are those of the picture, or of the first sound track where there is no picture.
+
+    Raises:
+        Damaged: it does not open, holds nothing, or does not decode.
+    """
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file", "format_whitelist": "mov"}) as container:
+            return _count(container)
+    except (FFmpegError, OSError, ValueError) as error:
+        raise Damaged(f"{path.name} cannot be decoded ({error})") from error
+
+
+def _count(container: Any) -> Content:
+    video, sound = list(container.streams.video)[:1], list(container.streams.audio)
+    for stream in video:
+        stream.codec_context.skip_frame = "NONKEY"  # every packet is counted; key pictures prove the rest cheaply
+    packets: dict[int, list[tuple[int, int]]] = {stream.index: [] for stream in video + sound}
+    decoded = 0
+    for packet in container.demux(video + sound):
+        if packet.size and packet.pts is not None:
+            packets[packet.stream.index].append((packet.pts, packet.duration or 0))
+        decoded += len(packet.decode())
+    leading = (video or sound or [None])[0]
+    if leading is None or not packets[leading.index] or not decoded:
+        raise Damaged("no picture and no sound in it")
+    start, end = (_ticks(moment, leading.time_base) for moment in _bounds(packets[leading.index]))
+    samples = sum(length for _, length in packets[sound[0].index]) if sound else 0
+    return Content(start, end - start, len(packets[leading.index]) if video else 0, samples)
+
+
+def _bounds(packets: list[tuple[int, int]]) -> tuple[int, int]:
+    return min(pts for pts, _ in packets), max(pts + length for pts, length in packets)
+
+
+def _ticks(moment: int, time_base: Any) -> int:
+    return int(moment * TICKS_PER_S * time_base.numerator // time_base.denominator)

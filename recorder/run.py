@@ -1,0 +1,167 @@
+"""A run: one FFmpeg process of one source, from its start to the reason of its end. It is never started again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from archive.domain.media import RunEnd, SegmentWhy
+from config.clock import Clock
+from recorder.durable import NO_SPACE, sync_data
+from recorder.folder import Folder
+from recorder.process import Process
+
+STALL_S = 5.0  # nothing written for so long: a camera that froze without closing its connection
+PACED_STALL_S = 15.0  # our own test sources and files only ever wait for the processor
+OPEN_S = 15.0
+DIVERGENCE_S = 2.0
+STOP_S = 5.0
+LOOK_S = 0.05
+
+
+class Intent(Enum):
+    """What the recording wants of its sources."""
+
+    RECORD = "record"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+_ASKED = {Intent.PAUSE: RunEnd.PAUSED, Intent.STOP: RunEnd.STOPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What is fixed when a run starts."""
+
+    source: str
+    number: int
+    paced: bool
+    limit_s: float | None
+    sync_interval_s: float
+
+
+class Run:
+    """Watches one process by what it writes; hands parts that are complete to `close`."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        process: Process,
+        folder: Folder,
+        clock: Clock,
+        close: Callable[[Path, SegmentWhy], None],
+    ) -> None:
+        self._plan, self._process, self._folder, self._clock, self._close = plan, process, folder, clock, close
+        self._begun_s, self._begun_utc = clock.monotonic_s(), clock.utc()
+        self._grown_s: float | None = None
+        self._size = (0, 0)  # number of the growing part and its bytes
+        self._synced = (0, 0)
+        self._synced_s = self._begun_s
+        self._closed = -1  # the number of the last part handed over
+        self.durable_s: float | None = None
+        self._wake = threading.Event()
+
+    @property
+    def media_s(self) -> float | None:
+        """When the written media last grew, by the steady clock; None before the first byte."""
+        return self._grown_s
+
+    def zero(self) -> datetime:
+        """The wall clock of the run's media zero, as known now; steps of the wall clock do not move it."""
+        earliest = self._process.progress.zero_s
+        return self._begun_utc + timedelta(seconds=(earliest or self._begun_s) - self._begun_s)
+
+    def zero_s(self) -> float:
+        """The same by the steady clock."""
+        return self._process.progress.zero_s or self._begun_s
+
+    def watch(self, intent: Callable[[], Intent]) -> RunEnd:
+        """Stay with the process until it ends, is no longer wanted, or no longer does its work."""
+        reason = self._until_end(intent)
+        self._hand_over(last=True)
+        return reason
+
+    def _until_end(self, intent: Callable[[], Intent]) -> RunEnd:
+        while True:
+            trouble = self._look()
+            if self._process.exited():
+                return self._why_exited()
+            if (asked := intent()) is not Intent.RECORD:
+                self._stop()
+                return _ASKED[asked]
+            if trouble := trouble or self._trouble():
+                self._stop()
+                return trouble
+            self._wake.wait(LOOK_S)
+
+    def _look(self) -> RunEnd | None:
+        """Close what is complete, note growth, sync once a second."""
+        self._hand_over(last=False)
+        parts = self._parts()
+        if not parts:
+            return None
+        number, path = parts[-1]
+        now, size = self._clock.monotonic_s(), (number, path.stat().st_size)
+        if size != self._size and size[1]:
+            self._size, self._grown_s = size, now
+        if now - self._synced_s >= self._plan.sync_interval_s and self._size != self._synced:
+            self._synced_s = now
+            return self._sync(path)
+        return None
+
+    def _sync(self, path: Path) -> RunEnd | None:
+        size = self._size
+        try:
+            sync_data(path)
+        except OSError as error:  # never tried again on this file: the kernel forgets what it could not write
+            return RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR
+        self._synced, self.durable_s = size, self._clock.monotonic_s()
+        return None
+
+    def _trouble(self) -> RunEnd | None:
+        now = self._clock.monotonic_s()
+        if self._grown_s is None:
+            return RunEnd.STALLED if now - self._begun_s > OPEN_S else None
+        if now - self._grown_s > (PACED_STALL_S if self._plan.paced else STALL_S):
+            return RunEnd.STALLED
+        progress = self._process.progress
+        if self._plan.paced or progress.changed_at_s is None or progress.zero_s is None:
+            return None
+        behind = progress.changed_at_s - progress.out_s - progress.zero_s
+        return RunEnd.DIVERGED if behind > DIVERGENCE_S else None
+
+    def _why_exited(self) -> RunEnd:
+        process, limit = self._process, self._plan.limit_s
+        if process.says("No space left on device"):
+            return RunEnd.DISK_FULL
+        if process.killed():
+            return RunEnd.KILLED
+        if process.failed():
+            return RunEnd.SOURCE_FAILED
+        if limit is not None and process.progress.out_s >= limit - 0.1:
+            return RunEnd.STOPPED
+        return RunEnd.SOURCE_ENDED if self._plan.paced else RunEnd.SOURCE_FAILED
+
+    def _stop(self) -> None:
+        self._process.ask_to_stop()
+        deadline = self._clock.monotonic_s() + STOP_S
+        while not self._process.exited():
+            if self._clock.monotonic_s() > deadline:
+                self._process.kill()
+            self._wake.wait(LOOK_S)
+
+    def _hand_over(self, *, last: bool) -> None:
+        """A part is complete when the next one exists, or when the process is gone."""
+        parts = self._parts()
+        for number, path in parts if last else parts[:-1]:
+            self._closed = number
+            self._close(path, SegmentWhy.RECOVERED if self._process.killed() else SegmentWhy.TRUNCATED)
+
+    def _parts(self) -> list[tuple[int, Path]]:
+        own = self._folder.open_parts(self._plan.source)
+        return [(number, path) for run, number, path in own if run == self._plan.number and number > self._closed]

@@ -1,0 +1,279 @@
+"""The owner of a source: lives as long as the recording and starts run after run. Runs are mortal, it is not."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from archive.domain.errors import BadInput, Unavailable
+from archive.domain.media import RunEnd, SegmentWhy, Source
+from config.clock import Clock
+from config.log import report
+from config.settings import Settings
+from recorder.address import Address
+from recorder.command import Pipes, Span, build_command
+from recorder.durable import NO_SPACE
+from recorder.folder import Folder
+from recorder.ledger import Ledger
+from recorder.levels import Level, LevelReader
+from recorder.process import Process
+from recorder.program import ffmpeg_program
+from recorder.run import Intent, Run, RunPlan
+from recorder.streams import Streams, look
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 5.0  # a run that wrote so much media was a good one: the next starts at once again
+FINAL = frozenset({RunEnd.STOPPED, RunEnd.SOURCE_ENDED, RunEnd.DISK_FULL})
+START_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A source that shall be recorded; `streams` is None while nobody could look at it."""
+
+    address: Address
+    source: Source
+    streams: Streams | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What the console and the centre show of a source; ages in ms, None before the first byte."""
+
+    name: str
+    kind: str
+    state: str  # running, starting, down, ended
+    run: int
+    segments: int
+    last_media_ms_ago: int | None
+    durable_ms_ago: int | None
+
+
+class SourceOwner:
+    """Keeps one source recorded. `alarm(raised, detail)` is called when it stops and when it is back."""
+
+    def __init__(
+        self,
+        planned: Planned,
+        folder: Folder,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Clock,
+        intent: Callable[[], Intent],
+        begun_s: float,
+        duration_s: float | None,
+        alarm: Callable[[str, bool, str], None],
+    ) -> None:
+        self.planned, self.ledger = planned, ledger
+        self._folder, self._settings, self._clock = folder, settings, clock
+        self._intent, self._alarm = intent, alarm
+        self._begun_s, self._duration_s = begun_s, duration_s  # of the recording
+        self._run: Run | None = None
+        self._streams = planned.streams
+        self._first_zero_s: float | None = None
+        self._levels: LevelReader | None = None
+        self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy] | None] = queue.Queue()
+        self._failures = 0
+        self._wake = threading.Event()
+        self.outcome: RunEnd | None = None  # set when no further run will come
+        self.detail = ""  # the last trouble, in words
+        self.opened = False
+        self.failure: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._live, name=f"source-{self.name}"),
+            threading.Thread(target=self._close_parts, name=f"close-{self.name}"),
+        ]
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.planned.source.name
+
+    def start(self) -> None:
+        """Begin; from now on it is recorded."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Return when the last part is closed."""
+        self._wake.set()
+        for thread in self._threads:
+            thread.join()
+
+    def done(self) -> bool:
+        """Whether no further run will come."""
+        return not self._threads[0].is_alive()
+
+    def levels(self) -> list[Level]:
+        """The levels of its microphones now; none while it is down."""
+        return self._levels.latest() if self._levels and self._run else []
+
+    def state(self) -> SourceState:
+        """Its state now."""
+        run, now = self._run, self._clock.monotonic_s()
+
+        def ago(moment_s: float | None) -> int | None:
+            return None if moment_s is None else int((now - moment_s) * 1000)
+
+        word = "ended" if self.outcome else "down" if run is None else "running" if run.media_s else "starting"
+        media, durable = (run.media_s, run.durable_s) if run else (None, None)
+        kind = str(self.planned.source.kind)
+        return SourceState(self.name, kind, word, self.ledger.runs, self.ledger.segments, ago(media), ago(durable))
+
+    def _live(self) -> None:
+        try:
+            self._runs()
+        except OSError as error:
+            self.failure, self.detail = error, str(error)
+            self.outcome = RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR
+        except Exception as error:
+            self.failure, self.detail = error, str(error)
+            self.outcome = RunEnd.SOURCE_FAILED
+            log.exception("source owner failed")
+        finally:
+            self._parts.put(None)
+
+    def _runs(self) -> None:
+        while (asked := self._intent()) is not Intent.STOP and not self._over():
+            if asked is Intent.PAUSE:
+                self._wake.wait(0.05)
+                continue
+            reason = self._one_run()
+            if reason in FINAL and not self._goes_on(reason):
+                self.outcome = reason
+                return
+            if reason is not RunEnd.PAUSED:
+                self._wait_before_next()
+        self.outcome = RunEnd.STOPPED
+
+    def _over(self) -> bool:
+        deadline = self._deadline()
+        return deadline is not None and self._clock.monotonic_s() >= deadline
+
+    def _deadline(self) -> float | None:
+        return None if self._duration_s is None else self._begun_s + self._duration_s
+
+    def _goes_on(self, reason: RunEnd) -> bool:
+        """A file that ended too early was broken in the middle, not finished."""
+        whole = self._streams.duration_s if self._streams else None
+        if reason is not RunEnd.SOURCE_ENDED or whole is None or self._first_zero_s is None:
+            return False
+        return self._clock.monotonic_s() - self._first_zero_s < whole - 1.0
+
+    def _one_run(self) -> RunEnd:
+        streams = self._streams or self._look()
+        if streams is None:
+            return RunEnd.SOURCE_FAILED
+        self._streams = streams
+        number = self.ledger.run()
+        run, process = self._start(number, streams)
+        self._run = run
+        try:
+            reason = run.watch(self._observe)
+        finally:
+            self._parts.join()
+            self._run = None
+        media_s = process.progress.out_s
+        if media_s and self._first_zero_s is None:
+            self._first_zero_s = run.zero_s()
+        self._failures = 0 if media_s > STEADY_S else self._failures + 1
+        if reason not in (RunEnd.STOPPED, RunEnd.PAUSED, RunEnd.SOURCE_ENDED):
+            self._trouble(process.last_message() or str(reason), reason)
+        self.ledger.end(number, reason, run.zero() if media_s else None, self.detail)
+        if self.failure:
+            raise self.failure
+        return reason
+
+    def _start(self, number: int, streams: Streams) -> tuple[Run, Process]:
+        span = self._span()
+        self._levels = LevelReader(self.planned.source.channels, streams.tracks)
+
+        def build(pipes: Pipes) -> list[str]:
+            return build_command(
+                ffmpeg_program(self._settings),
+                self.planned.address,
+                self.planned.source,
+                streams,
+                self._settings.recording,
+                self._folder.pattern(self.name, number),
+                pipes,
+                span,
+            )
+
+        process = Process(build, self._folder.path, self._clock, self._levels)
+        plan = RunPlan(
+            self.name, number, self.planned.address.paced, span.limit_s, self._settings.recording.sync_interval_s
+        )
+        run = Run(
+            plan,
+            process,
+            self._folder,
+            self._clock,
+            lambda part, torn: self._parts.put((part, run, number, torn)),
+        )
+        return run, process
+
+    def _span(self) -> Span:
+        now, deadline = self._clock.monotonic_s(), self._deadline()
+        if self._first_zero_s is None and now - self._begun_s < START_S:
+            return Span(limit_s=self._duration_s)
+        seek = max(0.0, now - self._first_zero_s) if self._first_zero_s is not None else 0.0
+        return Span(seek, None if deadline is None else max(0.5, deadline - now))
+
+    def _observe(self) -> Intent:
+        if not self.opened or self._failures:
+            self._note_opened()
+        return Intent.STOP if self.failure else self._intent()
+
+    def _note_opened(self) -> None:
+        if self._run and self._run.media_s:
+            self.opened = True
+            self._alarm(self.name, False, "")
+
+    def _look(self) -> Streams | None:
+        try:
+            return look(self.planned.address, self.planned.source.channels)
+        except (Unavailable, BadInput) as error:
+            self._failures += 1
+            self._trouble(str(error), RunEnd.SOURCE_FAILED)
+            return None
+
+    def _trouble(self, detail: str, reason: RunEnd) -> None:
+        self.detail = detail
+        report(
+            log,
+            "REC-002" if reason is RunEnd.DISK_FULL else "REC-001",
+            source=self.name,
+            reason=str(reason),
+            detail=detail,
+        )
+        self._alarm(self.name, True, detail)
+
+    def _wait_before_next(self) -> None:
+        wait_s = BACK_OFF_S[min(max(0, self._failures - 1), len(BACK_OFF_S) - 1)]
+        until = self._clock.monotonic_s() + wait_s
+        while self._clock.monotonic_s() < until and self._intent() is Intent.RECORD and not self._over():
+            self._wake.wait(0.05)
+
+    def _close_parts(self) -> None:
+        while (item := self._parts.get()) is not None:
+            part, run, number, torn = item
+            try:
+                if self.failure is None:  # after a failed disk the rest is left as it is, for salvage
+                    self.ledger.close(part, number, run.zero(), torn)
+            except Exception as error:
+                self.failure = error
+                log.exception("a segment could not be closed")
+            finally:
+                self._parts.task_done()
+
+    def begin(self, since: datetime) -> None:
+        """From `since` on it should be recorded (start, resume)."""
+        self.ledger.expect(since)

@@ -1,0 +1,101 @@
+"""What an address brings: looked at once before recording, and again before the run of a source that was away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+from av.error import FFmpegError
+
+from archive.domain.errors import BadInput, Unavailable
+from archive.domain.media import Source, SourceKind
+from recorder.address import SOUND_ONLY, Address, Scheme
+
+# Playlists and scripts in a media file's clothes must not make FFmpeg fetch or read something else.
+FILE_FORMATS = (
+    "mov,mp4,matroska,webm,avi,asf,flv,mpegts,mpeg,mxf,wav,w64,aiff,flac,mp3,aac,ac3,ogg,caf,h264,hevc,mjpeg,amr,au"
+)
+FILE_PROTOCOLS = "file"
+OPEN_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The streams of one input: picture or not, and for each audio track its number of channels."""
+
+    video: bool
+    tracks: tuple[int, ...] = ()
+    duration_s: float | None = None  # of a file
+
+    @property
+    def channels(self) -> int:
+        """Channels over all audio tracks."""
+        return sum(self.tracks)
+
+
+def look(address: Address, channels: Sequence[str] = ()) -> Streams:
+    """What `address` brings now. Devices are not opened: a sound card has as many channels as are named.
+
+    Raises:
+        BadInput: a file or graph that cannot be read, or has neither picture nor sound.
+        Unavailable: a camera or remote source that does not answer.
+    """
+    if address.scheme in SOUND_ONLY:
+        return Streams(video=False, tracks=(len(channels) or 1,))
+    if address.scheme is Scheme.V4L2:
+        return Streams(video=True)
+    try:
+        found = _open(address)
+    except (FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if address.paced:
+            raise BadInput(
+                f"source {address.name}: {address.shown()} cannot be read ({reason});"
+                " give a media file or graph that plays"
+            ) from error
+        raise Unavailable(
+            f"source {address.name}: {address.shown()} does not open ({reason}); check its power, cable and address"
+        ) from error
+    if not found.video and not found.tracks:
+        raise BadInput(f"source {address.name}: {address.shown()} has neither picture nor sound; give another")
+    return found
+
+
+def _open(address: Address) -> Streams:
+    file, fmt, options = address.target, None, {}
+    if address.scheme is Scheme.LAVFI:
+        fmt = "lavfi"
+    elif address.scheme is Scheme.FILE:
+        file, options = f"file:{file}", {"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS}
+    elif address.scheme in (Scheme.RTSP, Scheme.RTSPS):
+        options = {"rtsp_transport": "tcp", "timeout": str(int(OPEN_TIMEOUT_S * 1_000_000))}
+    with av.open(file, format=fmt, options=options, timeout=OPEN_TIMEOUT_S * 2) as container:
+        video = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+        tracks = tuple(s.codec_context.layout.nb_channels for s in container.streams.audio)
+        seconds = container.duration / av.time_base if container.duration and address.scheme is Scheme.FILE else None
+    return Streams(bool(video), tracks, seconds)
+
+
+def describe(address: Address, streams: Streams | None, names: Sequence[str]) -> Source:
+    """The source as the chain names it; `streams` is None when it could not be looked at yet.
+
+    Raises:
+        BadInput: `names` are not as many as the channels that are there.
+    """
+    if streams is None:
+        video = address.scheme not in SOUND_ONLY and not (names and address.scheme is Scheme.SRT)
+        return Source(address.name, SourceKind.CAMERA if video else SourceKind.AUDIO, tuple(names) or ("sound",), video)
+    if names and len(names) != streams.channels:
+        raise BadInput(
+            f"source {address.name} has {streams.channels} channels but --channels names {len(names)}"
+            f" ({', '.join(names)}); name each of them once"
+        )
+    kind = SourceKind.CAMERA if streams.video else SourceKind.AUDIO
+    return Source(address.name, kind, tuple(names) or _default_names(streams), streams.video)
+
+
+def _default_names(streams: Streams) -> tuple[str, ...]:
+    if streams.channels == 1:
+        return ("sound",)
+    return tuple(f"mic{number}" for number in range(1, streams.channels + 1))
