@@ -1,0 +1,153 @@
+"""Courts, rooms, cases and hearings as the case-management system tells them; importing twice changes nothing.
+
+The document is a plain dict (JSON):
+
+    {"courts": [{"code", "name_kk", "name_ru", "name_en"}],
+     "courtrooms": [{"court": code, "code", "name_kk", "name_ru", "name_en"}],
+     "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title"}, "courtroom": code,
+                   "scheduled_utc": ISO, "class": open|closed|sealed, "cancelled": bool?,
+                   "participants": [{"name", "role", "channel"?, "username"?}]}]}
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+from archive.db.agents import (
+    agent_by_token,
+    enrol_agent,
+    finish_command,
+    put_state,
+    waiting_commands,
+)
+from archive.domain.access import AccessClass
+from archive.domain.errors import BadInput, Damaged
+from archive.domain.ids import check_name
+from archive.domain.wall import parse_iso
+
+__all__ = [
+    "agent_by_token",
+    "enrol_agent",
+    "finish_command",
+    "import_courts",
+    "import_hearings",
+    "put_state",
+    "waiting_commands",
+]
+
+NAMES = ("name_kk", "name_ru", "name_en")
+CASE_KINDS = ("civil", "criminal", "administrative")
+
+
+def import_courts(session: Session, document: Mapping[str, Any]) -> None:
+    """Add or change the courts and courtrooms of `document`.
+
+    Raises:
+        BadInput: a field is missing, or a room's court is unknown.
+    """
+    try:
+        for court in document.get("courts", ()):
+            names = {name: court[name] for name in NAMES}
+            _upsert(session, t.Court, {"code": court["code"]}, names)
+        for room in document.get("courtrooms", ()):
+            names = {name: room[name] for name in NAMES}
+            key = {"code": check_name(room["code"], "courtroom")}
+            _upsert(session, t.Courtroom, key, {"court_id": _id_of(session, t.Court, room["court"]), **names})
+    except KeyError as error:
+        raise BadInput(f"a court or courtroom lacks {error}; add it to the document") from error
+
+
+def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, uuid.UUID]:
+    """Add or change courts, rooms, cases, hearings and participants; the hearings' ids by external id.
+
+    Participants that the document no longer names are taken off the hearing: their access ends.
+
+    Raises:
+        BadInput: a field is missing or wrong, or it names an unknown court, room or user.
+    """
+    import_courts(session, document)
+    ids = {}
+    for number, hearing in enumerate(document.get("hearings", ()), 1):
+        try:
+            ids[hearing["external_id"]] = _import_hearing(session, hearing)
+        except KeyError as error:
+            raise BadInput(f"hearing {number} lacks {error}; add it to the document") from error
+        except (ValueError, Damaged) as error:
+            raise BadInput(f"hearing {number}: {error}") from error
+    return ids
+
+
+def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
+    values = {
+        "case_id": _import_case(session, hearing["case"]),
+        "courtroom_id": _id_of(session, t.Courtroom, hearing["courtroom"]),
+        "scheduled_utc": parse_iso(hearing["scheduled_utc"]),
+        "access_class": AccessClass(hearing["class"]).value,
+        "cancelled_utc": func.now() if hearing.get("cancelled") else None,
+    }
+    made = _upsert(session, t.Hearing, {"external_id": hearing["external_id"]}, values)
+    _import_participants(session, made, hearing.get("participants", ()))
+    return made
+
+
+def _import_case(session: Session, case: Mapping[str, Any]) -> uuid.UUID:
+    if case["kind"] not in CASE_KINDS:
+        raise BadInput(f"case kind {case['kind']!r} is not one of {', '.join(CASE_KINDS)}")
+    values = {"court_id": _id_of(session, t.Court, case["court"]), "kind": case["kind"], "title": case["title"]}
+    return _upsert(session, t.Case, {"number": case["number"]}, values)
+
+
+def _import_participants(session: Session, hearing: uuid.UUID, people: Sequence[Mapping[str, Any]]) -> None:
+    """Rows stay while name, role, microphone and account stay; others are closed and new ones made."""
+    told = {_place(session, person) for person in people}
+    standing = session.scalars(
+        select(t.Participant).where(t.Participant.hearing_id == hearing, t.Participant.removed_utc.is_(None))
+    ).all()
+    have = {(row.name, row.role, row.channel, row.user_id): row.id for row in standing}
+    gone = [id_ for place, id_ in have.items() if place not in told]
+    session.execute(
+        update(t.Participant)
+        .where(t.Participant.id.in_(gone))
+        .values(removed_utc=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    session.add_all(
+        t.Participant(hearing_id=hearing, name=name, role=role, channel=channel, user_id=user)
+        for name, role, channel, user in sorted(told - have.keys(), key=repr)
+    )
+    session.flush()
+
+
+def _place(session: Session, person: Mapping[str, Any]) -> tuple[str, str, str | None, uuid.UUID | None]:
+    username = person.get("username")
+    user = session.scalar(select(t.User.id).where(t.User.username == username.lower())) if username else None
+    if username and user is None:
+        raise BadInput(f"there is no user {username!r}; add the account first or leave the name out")
+    return person["name"], person["role"], person.get("channel"), user
+
+
+def _upsert(
+    session: Session,
+    table: type[t.Court] | type[t.Courtroom] | type[t.Case] | type[t.Hearing],
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> uuid.UUID:
+    statement = insert(table).values(**key, **values)
+    made = session.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)).returning(table.id)
+    )
+    return made.scalar_one()
+
+
+def _id_of(session: Session, table: type[t.Court] | type[t.Courtroom], code: str) -> uuid.UUID:
+    found = session.scalar(select(table.id).where(table.code == code))
+    if found is None:
+        raise BadInput(f"there is no {table.__name__.lower()} {code!r}; add it first")
+    return found

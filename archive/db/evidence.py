@@ -1,0 +1,90 @@
+"""What the archive's own checks read and write: stored segments, their hashes, the verdict on a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A segment as its chain line says, and what hashing the stored bytes said; None = not hashed yet."""
+
+    recording: str
+    seq: int
+    object_key: str
+    sha256: str
+    size_bytes: int
+    checked_ok: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRecording:
+    """A recording with its manifest."""
+
+    id: str
+    courtroom: str  # code
+    manifest: Mapping[str, Any]
+    manifest_sha256: str
+    verified_utc: datetime | None
+    verified_ok: bool | None
+
+
+def stored_segment(session: Session, recording: str, seq: int) -> StoredSegment | None:
+    """The segment of a chain line."""
+    row = session.get(t.Segment, (recording, seq))
+    return _segment(row) if row else None
+
+
+def stored_segments(session: Session, recording: str) -> list[StoredSegment]:
+    """All segments in the order of their chain lines."""
+    rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording).order_by(t.Segment.seq))
+    return [_segment(row) for row in rows]
+
+
+def set_checked(session: Session, recording: str, seq: int, ok: bool, now: datetime) -> None:
+    """What hashing the stored bytes said."""
+    session.execute(
+        update(t.Segment)
+        .where(t.Segment.recording_id == recording, t.Segment.seq == seq)
+        .values(checked_utc=now, checked_ok=ok)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def closed_recording(session: Session, recording: str) -> ClosedRecording | None:
+    """None when unknown or still open."""
+    found = session.execute(
+        select(t.Recording, t.Courtroom.code)
+        .join(t.Courtroom, t.Courtroom.id == t.Recording.courtroom_id)
+        .where(t.Recording.id == recording)
+    ).first()
+    if found is None:
+        return None
+    row, code = found
+    if row.manifest is None or row.manifest_sha256 is None:
+        return None
+    return ClosedRecording(row.id, code, row.manifest, row.manifest_sha256, row.verified_utc, row.verified_ok)
+
+
+def set_verified(session: Session, recording: str, ok: bool | None, at: datetime) -> datetime:
+    """Note the verdict (None: begun); the time of the first note, which stands in the receipt.
+
+    A verdict of False may become True, when missing bytes have come back; never the other way here.
+    """
+    row = session.scalars(select(t.Recording).where(t.Recording.id == recording).with_for_update()).one()
+    row.verified_utc = row.verified_utc or at
+    if not row.verified_ok:
+        row.verified_ok = ok
+    return row.verified_utc
+
+
+def _segment(row: t.Segment) -> StoredSegment:
+    return StoredSegment(row.recording_id, row.seq, row.object_key, row.sha256, row.size_bytes, row.checked_ok)

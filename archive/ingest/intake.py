@@ -1,0 +1,296 @@
+"""From an agent's signed lines to rows and jobs.
+
+What must hold: a line is taken only with the signature of the recording's key; a line taken twice
+changes nothing; other bytes under a known number are refused; whatever the order of arrival, the same
+lines leave the same rows. Rows, jobs and the wake-up call are of one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from archive.db import intake as rows
+from archive.db.agents import Agent, accept_key
+from archive.db.intake import Intake, Line
+from archive.db.session import notify
+from archive.domain.chain import ZERO, Kind, Record, check_links, parse_line, sha256_hex
+from archive.domain.chain import Head as ChainHead
+from archive.domain.errors import BadInput, Conflict, Damaged, Denied, NotFound
+from archive.domain.ids import check_recording_id
+from archive.domain.keys import segment_key
+from archive.domain.manifest import build_manifest, decode_manifest, encode_manifest
+from archive.domain.media import Segment
+from archive.domain.timeline import place, zero_from_segment
+from archive.domain.wall import ms_between, parse_iso
+from archive.ingest.lines import Entry, GapFound, Happened, RunStart, RunStop, Start, Stop, entry
+from archive.jobs.defer import defer
+from archive.signing import Verifier
+from config.log import report
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """How many lines were new and how many were here already."""
+
+    accepted: int
+    known: int
+
+
+def register_recording(
+    session: Session,
+    agent: Agent,
+    *,
+    recording: str,
+    hearing: uuid.UUID | None,
+    started_utc: datetime,
+    public_key_pem: str,
+    start_line: bytes,
+    signature: bytes,
+) -> bool:
+    """Open a recording of this agent; False when it was open already.
+
+    A hearing that is unknown or of another room does not stop a recording: it stays unassigned.
+
+    Raises:
+        Damaged: the line, the key or the signature is not what it should be.
+        BadInput: the line says other things than the request.
+        Conflict: the id is taken by something else.
+        Denied: the agent may not sign with this key.
+    """
+    check_recording_id(recording)
+    key = Verifier.from_pem(public_key_pem.encode())
+    record = _verified(start_line, signature, key)
+    start = _check_start(record, agent, recording, hearing, started_utc, key)
+    fingerprint = accept_key(session, agent, key)
+    ours = _assignable(session, agent, recording, hearing)
+    if not rows.add_recording(session, agent, recording, ours, parse_iso(record.t), fingerprint):
+        _check_same(session, agent, recording, start_line)
+        return False
+    rows.add_sources(session, recording, start.sources)
+    rows.add_lines(session, recording, [Line(0, record.kind, start_line, signature)])
+    notify(session, "tyndau_recording", recording)
+    return True
+
+
+def accept_lines(
+    session: Session,
+    agent: Agent,
+    recording: str,
+    lines: Sequence[bytes],
+    signatures: Sequence[bytes],
+    objects: Mapping[int, str],
+) -> Accepted:
+    """Take chain lines in any order; `objects` names the stored object of each segment line by its number.
+
+    Raises:
+        NotFound: no such recording of this agent.
+        Damaged: a line or signature does not hold; nothing of the call is taken.
+        BadInput: a segment line without its object, or with an object of another name.
+        Conflict: other bytes under a known number, or new lines for a closed recording.
+        Denied: the recording's key is revoked.
+    """
+    if len(lines) != len(signatures):
+        raise BadInput("each line needs its signature")
+    found = _owned(session, agent, recording)
+    key = Verifier.from_pem(found.public_pem.encode())
+    offered: dict[int, tuple[Record, bytes]] = {}
+    for line, signature in zip(lines, signatures, strict=True):
+        record = _verified(line, signature, key)
+        if offered.setdefault(record.seq, (record, signature))[0].line != line:
+            raise Conflict(f"chain line {record.seq} comes in two versions")
+    known = rows.lines(session, recording, list(offered))
+    new = [offered[seq] for seq in sorted(offered) if not _is_known(offered[seq][0], known)]
+    if new:
+        _take(session, found, new, objects)
+    return Accepted(len(new), len(lines) - len(new))
+
+
+def accept_manifest(session: Session, agent: Agent, recording: str, manifest: bytes, signature: bytes) -> bool:
+    """Close a recording whose every line is here; False when it was closed with this manifest already.
+
+    Queues the receipt, the final text and the access copies.
+
+    Raises:
+        NotFound: no such recording of this agent.
+        Damaged: the signature or the chain does not hold, or the manifest is not that of the chain.
+        Conflict: lines are missing, or it was closed with another manifest.
+        Denied: the recording's key is revoked.
+    """
+    found = _owned(session, agent, recording)
+    sha256 = sha256_hex(manifest)
+    if found.manifest_sha256 == sha256:
+        return False
+    if found.manifest_sha256:
+        raise Conflict(f"recording {recording} is closed with another manifest")
+    if not Verifier.from_pem(found.public_pem.encode()).holds(manifest, signature):
+        raise Damaged("the manifest's signature does not hold")
+    _check_whole(session, recording, manifest)
+    rows.set_manifest(session, recording, json.loads(manifest), sha256)
+    defer(session, "receipt.recording", queue="default", recording=recording)
+    defer(session, "transcribe.final", queue="asr", lock=_text_lock(recording), recording=recording)
+    defer(session, "publish.recording", queue="media", lock=f"publish/{recording}", recording=recording)
+    notify(session, "tyndau_recording", recording)
+    return True
+
+
+def _check_start(
+    record: Record, agent: Agent, recording: str, hearing: uuid.UUID | None, started_utc: datetime, key: Verifier
+) -> Start:
+    start = entry(record)
+    if not isinstance(start, Start) or (record.seq, record.prev) != (0, ZERO):
+        raise Damaged("a recording begins with its start line")
+    told = (recording, agent.courtroom, str(hearing) if hearing else None, key.sha256())
+    if told != (start.recording, start.courtroom, start.hearing, start.key_sha256):
+        raise BadInput("the start line names another recording, courtroom, hearing or key than the request")
+    if parse_iso(record.t) != started_utc:
+        raise BadInput("the start line has another time than the request")
+    return start
+
+
+def _assignable(session: Session, agent: Agent, recording: str, hearing: uuid.UUID | None) -> uuid.UUID | None:
+    if hearing is None or rows.hearing_in_room(session, hearing, agent.courtroom_id):
+        return hearing
+    report(logger, "ING-002", recording=recording, hearing=hearing, courtroom=agent.courtroom)
+    return None
+
+
+def _check_same(session: Session, agent: Agent, recording: str, start_line: bytes) -> None:
+    found = rows.intake(session, recording)
+    if found is None or found.agent_id != agent.id or rows.lines(session, recording, [0]).get(0) != start_line:
+        raise Conflict(f"recording {recording} is registered with other particulars")
+
+
+def _owned(session: Session, agent: Agent, recording: str) -> Intake:
+    found = rows.intake(session, recording)
+    if found is None or found.agent_id != agent.id:
+        raise NotFound(f"there is no recording {recording} of this agent; register it first")
+    if found.key_revoked:
+        raise Denied("the key of this recording is revoked")
+    return found
+
+
+def _verified(line: bytes, signature: bytes, key: Verifier) -> Record:
+    if not key.holds(line, signature):
+        raise Damaged("a chain line's signature does not hold")
+    return parse_line(line)
+
+
+def _is_known(record: Record, known: Mapping[int, bytes]) -> bool:
+    if record.seq not in known:
+        return False
+    if known[record.seq] != record.line:
+        raise Conflict(f"chain line {record.seq} is here with other bytes; the agent's chain has forked")
+    return True
+
+
+def _take(session: Session, found: Intake, new: Sequence[tuple[Record, bytes]], objects: Mapping[int, str]) -> None:
+    if found.manifest_sha256:
+        raise Conflict(f"recording {found.id} is closed; it takes no more lines")
+    rows.add_lines(session, found.id, [Line(r.seq, r.kind, r.line, signature) for r, signature in new])
+    for record, _ in new:
+        meaning = entry(record)
+        source = getattr(meaning, "source", None)
+        if source is not None and source not in found.sources:
+            raise Damaged(f"chain line {record.seq} names the source {source}, which the recording does not have")
+        _TAKE[type(meaning)](session, found, record, meaning, objects)
+    session.flush()
+    if any(record.kind is Kind.SEGMENT for record, _ in new):
+        defer(
+            session,
+            "transcribe.live",
+            queue="asr",
+            lock=_text_lock(found.id),
+            queueing_lock=f"transcribe.live/{found.id}",
+            recording=found.id,
+        )
+    notify(session, "tyndau_recording", found.id)
+
+
+def _take_segment(
+    session: Session, found: Intake, record: Record, segment: Segment, objects: Mapping[int, str]
+) -> None:
+    key = segment_key(found.courtroom, found.id, segment.source, record.seq, segment.sha256)
+    if objects.get(record.seq) != key:
+        raise BadInput(f"segment line {record.seq} needs its object {key}; store it first")
+    rows.run_values(session, found.id, segment.source, segment.run)
+    utc = rows.run_utc(session, found.id, segment.source, segment.run)
+    zero_ms = _zero(found, utc) if utc else _zero_of(found, segment)
+    where = place(zero_ms, segment.start_ticks, segment.duration_ticks)
+    if not rows.add_segment(session, found.id, record.seq, segment, key, where):
+        raise Conflict(f"chain line {record.seq} has the place of another segment of its run")
+    defer(session, "ingest.segment", queue="default", recording=found.id, seq=record.seq)
+
+
+def _zero(found: Intake, utc: datetime) -> int:
+    return ms_between(found.started_utc, utc)
+
+
+def _zero_of(found: Intake, segment: Segment) -> int:
+    return zero_from_segment(_zero(found, parse_iso(segment.utc)), segment.start_ticks)
+
+
+def _take_run(session: Session, found: Intake, record: Record, run: RunStart, _: object) -> None:
+    rows.run_values(session, found.id, run.source, run.run, start_seq=record.seq)
+
+
+def _take_run_end(session: Session, found: Intake, record: Record, end: RunStop, _: object) -> None:
+    rows.run_values(session, found.id, end.source, end.run, utc=end.utc, end_ticks=end.end_ticks, end_reason=end.reason)
+    if end.utc:
+        rows.place_run(session, found.id, end.source, end.run, _zero(found, end.utc))
+
+
+def _take_gap(session: Session, found: Intake, record: Record, gap: GapFound, _: object) -> None:
+    start_ms = _zero(found, gap.from_utc)
+    where = start_ms, max(start_ms, _zero(found, gap.to_utc))
+    rows.add_gap(session, found.id, record.seq, gap.source, where, gap.cause, gap.detail)
+
+
+def _take_event(session: Session, found: Intake, record: Record, event: Happened, _: object) -> None:
+    at_ms = _zero(found, parse_iso(record.t))
+    rows.add_event(session, found.id, record.seq, record.kind, at_ms, event.data)
+
+
+def _take_stop(session: Session, found: Intake, record: Record, stop: Stop, _: object) -> None:
+    rows.set_ended(session, found.id, parse_iso(record.t), stop.reason)
+
+
+def _refuse_start(session: Session, found: Intake, record: Record, start: Start, _: object) -> None:
+    raise Conflict("a recording has one start line")
+
+
+_TAKE: dict[type[Entry], Callable[[Session, Intake, Record, Any, Mapping[int, str]], None]] = {
+    Segment: _take_segment,
+    RunStart: _take_run,
+    RunStop: _take_run_end,
+    GapFound: _take_gap,
+    Happened: _take_event,
+    Stop: _take_stop,
+    Start: _refuse_start,
+}
+
+
+def _check_whole(session: Session, recording: str, manifest: bytes) -> None:
+    told = decode_manifest(manifest)
+    known = rows.lines(session, recording)
+    missing = [seq for seq in range(told.chain_length) if seq not in known]
+    if missing:
+        raise Conflict(f"{len(missing)} chain lines are missing, the first is {missing[0]}; send them first")
+    records = [parse_line(line) for line in known.values()]
+    check_links(records, ChainHead())
+    if encode_manifest(build_manifest(records)) != manifest:
+        raise Damaged("the manifest is not that of the chain")
+
+
+def _text_lock(recording: str) -> str:
+    """Passes over one recording's text run one after another."""
+    return f"transcribe/{recording}"

@@ -1,0 +1,32 @@
+"""The archive's own tasks. Each may run twice and be killed anywhere (archive.jobs.app)."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from archive.db import evidence
+from archive.domain.errors import NotFound
+from archive.ingest.check import check_segment
+from archive.jobs.app import task
+from archive.jobs.context import JobContext
+from archive.receipts import issue_receipt
+
+if importlib.util.find_spec("archive.publish.jobs"):
+    importlib.import_module("archive.publish.jobs")
+
+
+@task("ingest.segment", queue="default")
+def ingest_segment(context: JobContext, *, recording: str, seq: int) -> None:
+    """Read back and hash the stored bytes of one segment."""
+    with context.sessions() as session:
+        segment = evidence.stored_segment(session, recording, seq)
+    if segment is None:
+        raise NotFound(f"recording {recording} has no segment line {seq}")
+    check_segment(context, segment)
+
+
+@task("receipt.recording", queue="default")
+def receipt_recording(context: JobContext, *, recording: str) -> None:
+    """Check a closed recording as a whole and sign its receipt."""
+    issue_receipt(context, recording)

@@ -1,0 +1,89 @@
+"""The archive's receipt: it has read back every byte of a closed recording, and signs that.
+
+receipt.json (canonical JSON), receipt.sig (raw Ed25519 by the archive's key) and archive.pub lie in the
+evidence bucket beside the manifest. The time in it is that of the first check, kept in the catalogue
+before anything is stored: however often the job is killed and run again, the receipt has the same bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from archive.db import evidence
+from archive.db.evidence import ClosedRecording
+from archive.db.session import notify
+from archive.domain.chain import canonical, sha256_hex
+from archive.domain.errors import Damaged, NotFound
+from archive.domain.keys import document_key
+from archive.domain.wall import iso
+from archive.ingest.check import check_segment, stored_sha256
+from archive.jobs.context import JobContext
+
+VERSION = 1
+
+
+def issue_receipt(context: JobContext, recording: str) -> bool:
+    """Check a closed recording and store its receipt; False when bytes are missing or altered: no receipt then.
+
+    Raises:
+        NotFound: the recording is not closed, or its manifest is not stored yet; to be tried again.
+        StoreUnavailable, DatabaseUnavailable: to be tried again.
+    """
+    with context.sessions.begin() as session:
+        found = evidence.closed_recording(session, recording)
+        segments = evidence.stored_segments(session, recording)
+    if found is None:
+        raise NotFound(f"recording {recording} is not closed")
+    if found.verified_ok:
+        return True
+    _check_manifest(context, found)
+    checks = [segment.checked_ok or check_segment(context, segment) for segment in segments]
+    whole = all(checks)
+    at = _note(context, recording, None if whole else False)
+    if whole:
+        _store(context, found, at)
+        _note(context, recording, True)
+    return whole
+
+
+def receipt_json(recording: ClosedRecording, at: datetime, key_sha256: str) -> bytes:
+    """The bytes that are signed."""
+    return canonical(
+        {
+            "version": VERSION,
+            "recording": recording.id,
+            "courtroom": recording.courtroom,
+            "manifest_sha256": recording.manifest_sha256,
+            "chain_head": recording.manifest["chain_head"],
+            "segments": recording.manifest["segments"],
+            "bytes": recording.manifest["bytes"],
+            "received": iso(at),
+            "key_sha256": key_sha256,
+        }
+    )
+
+
+def _check_manifest(context: JobContext, found: ClosedRecording) -> None:
+    key = document_key(found.courtroom, found.id, "manifest.json", found.manifest_sha256)
+    if stored_sha256(context.evidence, key) != found.manifest_sha256:
+        raise Damaged(f"the stored manifest {key} is not the one that closed the recording")
+
+
+def _note(context: JobContext, recording: str, ok: bool | None) -> datetime:
+    with context.sessions.begin() as session:
+        at = evidence.set_verified(session, recording, ok, context.clock.utc())
+        notify(session, "tyndau_recording", recording)
+    return at
+
+
+def _store(context: JobContext, found: ClosedRecording, at: datetime) -> None:
+    public = context.signer.public()
+    receipt = receipt_json(found, at, public.sha256())
+    signature = context.signer.sign(receipt)
+    days = context.settings.storage.retention_days
+    for name, data in (("archive.pub", public.pem()), ("receipt.sig", signature), ("receipt.json", receipt)):
+        context.evidence.put(
+            document_key(found.courtroom, found.id, name, sha256_hex(data)),
+            data,
+            retain_until=at + timedelta(days=days) if days else None,
+        )
