@@ -40,20 +40,19 @@ def find_cut(window: Sound, after: int, stretches: tuple[tuple[int, int], ...], 
         return Cut(max(after, window.end - _ONSET))
     if window.end - speech[-1][1] + MARGIN >= _PAUSE:
         return Cut(max(after, speech[-1][1]))
-    pause = (speech[-2][1] + speech[-1][0]) // 2 if len(speech) > 1 else max(after, speech[-1][0] - MARGIN)
+    pause = (speech[-2][1] + speech[-1][0]) // 2 if len(speech) > 1 else speech[-1][0] - MARGIN
+    pause = max(after, pause - pause % SAMPLES_PER_MS)
     if window.end - pause <= MAX_CARRY:
         return Cut(pause)
     latest = window.end - CONTEXT
-    at = quietest(levels, latest - _SEARCH - window.start, latest - window.start)
-    return Cut(window.start + at, forced=True)
+    return Cut(_quietest(window, levels, latest), forced=True)
 
 
 def split_long(span: Span, window: Sound, levels: Levels) -> list[Span]:
     """The span in parts of at most 26 s, cut at the quietest frame of the last 3 s of each."""
     parts = []
     while span.end - span.start > MAX_SPAN:
-        latest = span.start + MAX_SPAN - window.start
-        at = window.start + quietest(levels, latest - _SEARCH, latest)
+        at = _quietest(window, levels, span.start + MAX_SPAN)
         first = span.between(span.start, at, cut_start=False, cut_end=True)
         rest = span.between(at, span.end, cut_start=True, cut_end=False)
         if first is None or rest is None:
@@ -61,3 +60,9 @@ def split_long(span: Span, window: Sound, levels: Levels) -> list[Span]:
         parts.append(first)
         span = rest
     return [*parts, span]
+
+
+def _quietest(window: Sound, levels: Levels, latest: int) -> int:
+    """The quietest place of the three seconds before `latest`, a whole millisecond of the time line."""
+    at = window.start + quietest(levels, latest - _SEARCH - window.start, latest - window.start)
+    return at - at % SAMPLES_PER_MS

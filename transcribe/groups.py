@@ -16,7 +16,6 @@ from transcribe.speech import Span
 # Joined up to this length; a single span may be longer. Measured on the sample hearing: 12 s is more exact
 # than 28 s and, as the encoder is not padded to 30 s, no slower (DESIGN.md).
 GROUP = 12 * RATE
-_LEAD = 250 * SAMPLES_PER_MS  # sound before and after a span
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _joins(members: Sequence[Told], one: Told) -> bool:
 
 
 def _length(span: Span) -> int:
-    return span.end - span.start + 2 * _LEAD
+    return span.end - span.start + span.lead + span.trail
 
 
 def clip(sound: Sound, group: Group) -> Clip:
@@ -137,9 +136,10 @@ def _forward(words: Iterable[Word]) -> Iterator[Word]:
 
 
 def _edges(sound: Sound, span: Span) -> tuple[int, int]:
-    before = CONTEXT if span.cut_start else _LEAD
-    after = CONTEXT if span.cut_end else _LEAD
-    return max(sound.start, span.start - before), min(sound.end, span.end + after)
+    """What is heard of a span, on whole milliseconds: the times of words must not depend on the window."""
+    start = span.start - (CONTEXT if span.cut_start else span.lead)
+    end = span.end + (CONTEXT if span.cut_end else span.trail)
+    return max(sound.start, start - start % SAMPLES_PER_MS), min(sound.end, end)
 
 
 def _heard(sound: Sound, span: Span) -> Samples:

@@ -14,6 +14,7 @@ from transcribe.engine import Samples, VoiceActivity
 from transcribe.levels import FRAME, Levels, Room, levels_db, smoothed
 
 MARGIN = 100 * SAMPLES_PER_MS  # speech begins and ends a little outside of what the detector says
+LEAD = 250 * SAMPLES_PER_MS  # sound that is heard before and after a span, if nobody speaks there
 _SWITCH_DB = 3.0  # another microphone takes over when it is so much above …
 _SWITCH_FRAMES = 6  # … for 300 ms
 _AUDIBLE_DB = 6.0  # a stretch in which no microphone rises so far above its floor is noise
@@ -27,6 +28,7 @@ _OVERLAP_CORRELATION = 0.5
 class Span:
     """One voice at one microphone; samples on the time line.
 
+    `lead`, `trail`: how much of the silence before and after may be heard with it.
     `cut_start`, `cut_end` say that the voice goes on beyond that side: there the sound was cut
     without a pause, and a word belongs to the side where its middle is.
     """
@@ -35,6 +37,8 @@ class Span:
     start: int
     end: int
     overlap: bool = False
+    lead: int = 0
+    trail: int = 0
     cut_start: bool = False
     cut_end: bool = False
 
@@ -71,7 +75,8 @@ def find_speech(sound: Sound, room: Room, vad: VoiceActivity) -> Speech:
     local = _with_margins(vad(_sum(sound, floors)), sound.pcm.shape[1])
     local = [(start, end) for start, end in local if _audible(above, start, end)]
     spans = [span for start, end in local for span in _spans(levels, above, start, end, room)]
-    moved = (replace(span, start=span.start + sound.start, end=span.end + sound.start) for span in _merged(spans))
+    spans = _with_leads(_merged(spans), sound.pcm.shape[1])
+    moved = (replace(span, start=span.start + sound.start, end=span.end + sound.start) for span in spans)
     stretches = tuple((start + sound.start, end + sound.start) for start, end in local)
     return Speech(stretches, tuple(moved), levels, above)
 
@@ -175,6 +180,21 @@ def _merged(spans: list[Span]) -> list[Span]:
         else:
             row.append(span)
     return sorted((span for row in kept.values() for span in row), key=lambda span: (span.start, span.channel))
+
+
+def _with_leads(spans: list[Span], length: int) -> list[Span]:
+    """Half of the silence to the next voice on either side, a quarter second at most; none beside another voice."""
+    starts, ends = sorted(span.start for span in spans), sorted(span.end for span in spans)
+
+    def before(span: Span) -> int:
+        spoken_to = max((other.end for other in spans if other is not span and other.start < span.start), default=0)
+        return max(0, min(LEAD, (span.start - spoken_to) // 2 if starts[0] < span.start else span.start))
+
+    def after(span: Span) -> int:
+        spoken_from = min((other.start for other in spans if other is not span and other.end > span.end), default=0)
+        return max(0, min(LEAD, (spoken_from - span.end) // 2 if ends[-1] > span.end else length - span.end))
+
+    return [replace(span, lead=before(span), trail=after(span)) for span in spans]
 
 
 def quietest(levels: Levels, start: int, end: int) -> int:
