@@ -1,0 +1,253 @@
+"""Errors as RFC 9457 problems: the one place where the error tree meets HTTP.
+
+Each problem has a stable code and its text in Kazakh, Russian and English. English readers get the
+error's own line where it says more than the general text.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from archive.domain import errors
+
+log = logging.getLogger(__name__)
+
+LANGUAGES = ("kk", "ru", "en")
+RETRY_AFTER_S = 5
+
+
+class NoSession(errors.NotSignedIn):
+    """The request came without a living session."""
+
+
+class Forged(errors.Denied):
+    """The request did not come from our own pages: wrong origin, or no CSRF token."""
+
+
+class TooLarge(errors.BadInput):
+    """The body is over the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of problem: status, code, and per language title and detail. `own` = may carry the error's line."""
+
+    status: int
+    code: str
+    kk: tuple[str, str]
+    ru: tuple[str, str]
+    en: tuple[str, str]
+    own: bool = False
+
+    def words(self, language: str) -> tuple[str, str]:
+        """Title and detail."""
+        return {"kk": self.kk, "ru": self.ru}.get(language, self.en)
+
+
+SIGN_IN = Kind(
+    401,
+    "AUTH-001",
+    ("Кіру мүмкін болмады", "Пайдаланушы аты немесе құпиясөз қате."),
+    ("Войти не удалось", "Неверное имя пользователя или пароль."),
+    ("Sign-in failed", "The user name or the password is wrong."),
+)
+NO_SESSION = Kind(
+    401,
+    "AUTH-002",
+    ("Жүйеге кіру қажет", "Сеанс аяқталды немесе басталмаған. Жүйеге кіріңіз."),
+    ("Нужно войти", "Сеанс окончен или не начат. Войдите в систему."),
+    ("Sign in first", "The session has ended or was never begun. Sign in."),
+)
+THROTTLED = Kind(
+    429,
+    "AUTH-003",
+    ("Тым көп әрекет", "Бірнеше минуттан кейін қайталаңыз."),
+    ("Слишком много попыток", "Повторите через несколько минут."),
+    ("Too many tries", "Try again in a few minutes."),
+)
+FORGED = Kind(
+    403,
+    "AUTH-004",
+    ("Сұрау қабылданбады", "Сұрау осы жүйенің беттерінен келген жоқ. Бетті жаңартыңыз."),
+    ("Запрос отклонён", "Запрос пришёл не со страниц этой системы. Обновите страницу."),
+    ("Request refused", "The request did not come from this system's pages. Reload the page."),
+)
+DENIED = Kind(
+    403,
+    "ACC-001",
+    ("Рұқсат жоқ", "Бұл сізге ашық емес. Қолжетімділікті соттан сұраңыз."),
+    ("Нет доступа", "Это вам не открыто. Запросите доступ у суда."),
+    ("No access", "This is not open to you. Ask the court for access."),
+)
+NOT_FOUND = Kind(
+    404,
+    "ACC-002",
+    ("Табылмады", "Мұндай бет немесе жазба жоқ. Мекенжайды тексеріңіз."),
+    ("Не найдено", "Такой страницы или записи нет. Проверьте адрес."),
+    ("Not found", "There is no such page or record. Check the address."),
+)
+BAD_INPUT = Kind(
+    400,
+    "REQ-001",
+    ("Сұрау дұрыс емес", "Сұрауды осылай орындау мүмкін емес. Енгізгеніңізді тексеріңіз."),
+    ("Неверный запрос", "Так выполнить запрос нельзя. Проверьте введённое."),
+    ("Bad request", "The request cannot be done as asked. Check what was entered."),
+    own=True,
+)
+INVALID = Kind(
+    422,
+    "REQ-002",
+    ("Деректер дұрыс емес", "Бір немесе бірнеше мәннің түрі қате."),
+    ("Неверные данные", "Одно или несколько значений не того вида."),
+    ("Invalid data", "One or more values are not of the right form."),
+)
+TOO_LARGE = Kind(
+    413,
+    "REQ-003",
+    ("Сұрау тым үлкен", "Жіберілген дерек рұқсат етілген көлемнен асады."),
+    ("Запрос слишком велик", "Присланное больше допустимого."),
+    ("Request too large", "What was sent is over the limit."),
+)
+METHOD = Kind(
+    405,
+    "REQ-004",
+    ("Әдіс қолданылмайды", "Бұл мекенжай мұндай әрекетті қолдамайды."),
+    ("Метод не поддерживается", "Этот адрес не знает такого действия."),
+    ("Method not allowed", "This address does not know that method."),
+)
+RANGE = Kind(
+    416,
+    "REQ-005",
+    ("Аралық жоқ", "Сұралған бөлік файлдың шегінен тыс."),
+    ("Такого участка нет", "Запрошенный участок вне файла."),
+    ("Range not satisfiable", "The range asked for lies outside the file."),
+)
+CONFLICT = Kind(
+    409,
+    "REQ-006",
+    ("Қазір мүмкін емес", "Күйі өзгерген. Бетті жаңартып, қайталаңыз."),
+    ("Сейчас нельзя", "Состояние изменилось. Обновите страницу и повторите."),
+    ("Not now", "The state has changed. Reload and try again."),
+    own=True,
+)
+UNAVAILABLE = Kind(
+    503,
+    "SRV-001",
+    ("Уақытша қолжетімсіз", "Мұрағат қазір жауап бермейді. Сәл кейін қайталаңыз."),
+    ("Временно недоступно", "Архив сейчас не отвечает. Повторите немного позже."),
+    ("Temporarily unavailable", "The archive does not answer now. Try again shortly."),
+)
+BROKEN = Kind(
+    500,
+    "SRV-002",
+    ("Сервердегі қате", "Қате жазылып алынды. Қайталанса, сұрау нөмірін әкімшіге айтыңыз."),
+    ("Ошибка сервера", "Ошибка записана. Если повторится, сообщите администратору номер запроса."),
+    ("Server error", "The error has been logged. If it happens again, tell the administrator the request id."),
+)
+
+# The first class of an error's line of descent that stands here decides.
+KINDS: dict[type[BaseException], Kind] = {
+    NoSession: NO_SESSION,
+    Forged: FORGED,
+    TooLarge: TOO_LARGE,
+    errors.NotSignedIn: SIGN_IN,
+    errors.Throttled: THROTTLED,
+    errors.Denied: DENIED,
+    errors.NotFound: NOT_FOUND,
+    errors.BadInput: BAD_INPUT,
+    errors.Damaged: BAD_INPUT,
+    errors.Conflict: CONFLICT,
+    errors.StoreRefused: BROKEN,
+    errors.Unavailable: UNAVAILABLE,
+    errors.Misconfigured: UNAVAILABLE,
+    errors.TyndauError: BROKEN,
+    PoolExhausted: UNAVAILABLE,
+}
+_BY_STATUS = {kind.status: kind for kind in (NOT_FOUND, METHOD, TOO_LARGE, BAD_INPUT, DENIED)}
+
+
+def kind_of(error: BaseException) -> Kind:
+    """The sort of problem an error is."""
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), BROKEN)
+
+
+def language_of(accept_language: str) -> str:
+    """The first of kk, ru, en by the weights of Accept-Language (RFC 9110, 12.5.4); ru when none is asked for."""
+    wanted: list[tuple[float, str]] = []
+    for part in accept_language[:200].split(","):
+        tag, _, parameter = part.strip().partition(";")
+        name, _, value = parameter.strip().partition("=")
+        try:
+            weight = float(value) if name == "q" else 1.0
+        except ValueError:
+            weight = 0.0
+        primary = tag.lower().split("-")[0]
+        if primary in LANGUAGES and weight > 0:
+            wanted.append((weight, primary))
+    return max(wanted, key=lambda one: one[0])[1] if wanted else "ru"
+
+
+def problem(
+    kind: Kind, request: Request, error: BaseException | None = None, fields: list[str] | None = None
+) -> Response:
+    """The reply for a problem."""
+    language = language_of(request.headers.get("accept-language", ""))
+    title, detail = kind.words(language)
+    if kind.own and language == "en" and error is not None and str(error):
+        detail = str(error)
+    body = {
+        "type": f"urn:tyndau:problem:{kind.code}",
+        "title": title,
+        "status": kind.status,
+        "detail": detail,
+        "code": kind.code,
+        "instance": f"urn:tyndau:request:{request.scope.get('tyndau.request_id', '')}",
+    }
+    if fields is not None:
+        body["fields"] = fields
+    headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "private, no-store"}
+    if kind.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, errors.Throttled):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return JSONResponse(body, kind.status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application with a problem."""
+
+    def ours(request: Request, error: Exception) -> Response:
+        kind = kind_of(error)
+        if kind.status >= 500:
+            log.warning("%s %s: %s", kind.code, type(error).__name__, error)
+        return problem(kind, request, error)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+        fields = [".".join(map(str, one["loc"])) for one in error.errors()]
+        return problem(INVALID, request, fields=fields)
+
+    def starlettes(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        reply = problem(_BY_STATUS.get(error.status_code, BAD_INPUT), request)
+        for name, value in (error.headers or {}).items():
+            reply.headers[name] = value
+        return reply
+
+    def unforeseen(request: Request, error: Exception) -> Response:
+        log.error("SRV-002 %s %s", request.method, request.scope.get("path"), exc_info=error)
+        return problem(BROKEN, request)
+
+    app.add_exception_handler(errors.TyndauError, ours)
+    app.add_exception_handler(PoolExhausted, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, starlettes)
+    app.add_exception_handler(Exception, unforeseen)

@@ -1,0 +1,306 @@
+"""The shapes of the API's replies and requests. Times ending in `_utc` are ISO 8601 with `Z`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from archive.domain.access import Role
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+Line = Annotated[str, Field(max_length=1000), AfterValidator(_no_nul)]
+Ranges = list[tuple[int, int]]
+
+
+class Asked(BaseModel):
+    """A request's body; unknown members are an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignIn(Asked):
+    username: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_nul)]
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Me(BaseModel):
+    id: UUID
+    username: str
+    display_name: str
+    role: Role
+    language: Literal["kk", "ru", "en"]
+    csrf_token: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; `title` and `detail` are in the language of Accept-Language."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    fields: list[str] | None = None
+
+
+class Court(BaseModel):
+    id: UUID
+    name_kk: str
+    name_ru: str
+    name_en: str
+
+
+class Courtroom(Court):
+    code: str
+
+
+class Case(BaseModel):
+    id: UUID
+    number: str
+    kind: str
+    title: str
+
+
+class Participant(BaseModel):
+    name: str
+    role: str
+    channel: str | None
+
+
+class RecordingSummary(BaseModel):
+    id: str
+    state: Literal["open", "closed", "receipted"]
+    started_utc: str
+    duration_ms: int | None
+
+
+class Hearing(BaseModel):
+    """`title`, `judge` and `participants` are empty for whoever may only know that it is held."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    id: UUID
+    case: Case
+    court: Court
+    courtroom: Courtroom
+    scheduled_utc: str
+    access_class: Literal["open", "closed", "sealed"] = Field(alias="class")
+    state: Literal["scheduled", "recording", "paused", "processing", "ready", "cancelled"]
+    judge: str | None
+    participants: list[Participant]
+    recordings: list[RecordingSummary]
+    may: list[Literal["view", "read", "start", "stop", "pause", "mark", "bundle"]]
+
+
+class HearingPage(BaseModel):
+    items: list[Hearing]
+    next: str | None
+
+
+class CommandAsked(Asked):
+    kind: Literal["start", "stop", "pause", "resume", "note"]
+    reason: Line = ""
+    code: Line = ""
+    text: Line = ""
+
+
+class CommandMade(BaseModel):
+    id: UUID
+
+
+class CommandState(BaseModel):
+    id: UUID
+    state: Literal["waiting", "done", "failed"]
+    detail: str | None
+
+
+class Channel(BaseModel):
+    name: str
+    role_kk: str
+    role_ru: str
+    role_en: str
+
+
+class Source(BaseModel):
+    name: str
+    kind: Literal["camera", "audio"]
+    channels: list[Channel]
+
+
+class Gap(BaseModel):
+    source: str
+    start_ms: int
+    end_ms: int
+    cause: str
+
+
+class Pause(BaseModel):
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+class Event(BaseModel):
+    at_ms: int
+    code: str
+    text: str
+
+
+class Video(BaseModel):
+    source: str
+    name: str
+
+
+class Audio(BaseModel):
+    id: str
+    source: str
+    channel: str | None
+    playlist: str
+    peaks: str | None
+
+
+class Media(BaseModel):
+    master: str
+    video: list[Video]
+    audio: list[Audio]
+    poster: str | None
+    thumbnails: str | None
+
+
+class TranscriptState(BaseModel):
+    state: Literal["none", "draft", "final"]
+    revision: str | None
+
+
+class Verified(BaseModel):
+    state: Literal["pending", "ok", "failed"]
+    at_utc: str | None
+
+
+class Recording(BaseModel):
+    """`media` is null until access copies are ready, and for whoever may not play it."""
+
+    id: str
+    hearing: Hearing
+    state: Literal["open", "closed", "receipted"]
+    started_utc: str
+    ended_utc: str | None
+    duration_ms: int | None
+    live: bool
+    sources: list[Source]
+    segments: int
+    gaps: list[Gap]
+    pauses: list[Pause]
+    events: list[Event]
+    media: Media | None
+    transcript: TranscriptState
+    verified: Verified
+
+
+class Word(BaseModel):
+    text: str
+    start_ms: int
+    end_ms: int
+    probability: float
+
+
+class Utterance(BaseModel):
+    id: str
+    seq: int
+    start_ms: int
+    end_ms: int
+    channel: str
+    role_kk: str
+    role_ru: str
+    role_en: str
+    language: Literal["kk", "ru", "unknown"]
+    text: str
+    words: list[Word]
+    flags: list[str]
+
+
+class Transcript(BaseModel):
+    recording: str
+    state: Literal["none", "draft", "final"]
+    revision: str | None
+    utterances: list[Utterance]
+
+
+class Progress(BaseModel):
+    """The event `recording` of the live stream."""
+
+    state: Literal["open", "closed", "receipted"]
+    segments: int
+    gaps: list[Gap]
+    media_ready: bool
+
+
+class QueryTerm(BaseModel):
+    term: str
+    forms: list[str]
+
+
+class QueryShown(BaseModel):
+    terms: list[QueryTerm]
+
+
+class SearchHit(BaseModel):
+    utterance: str
+    recording: str
+    hearing: UUID
+    case_number: str
+    case_title: str
+    courtroom: Courtroom
+    scheduled_utc: str
+    start_ms: int
+    end_ms: int
+    word_start_ms: int | None
+    channel: str
+    role_kk: str
+    role_ru: str
+    role_en: str
+    language: Literal["kk", "ru", "unknown"]
+    text: str
+    highlights: Ranges
+    draft: bool
+
+
+class SearchAnswer(BaseModel):
+    query: QueryShown
+    total: int | None
+    items: list[SearchHit]
+    next: str | None
+
+
+class RoomAgent(BaseModel):
+    online: bool
+    seen_utc: str | None
+
+
+class Room(BaseModel):
+    """`state` is what the room's agent last said, with the text of each alarm added."""
+
+    courtroom: Courtroom
+    agent: RoomAgent
+    state: dict[str, Any] | None
+    hearing: Hearing | None
+    recording: str | None
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """What this server needs and whether it answers."""
+
+    database: bool
+    store: bool

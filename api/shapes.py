@@ -1,0 +1,236 @@
+"""From what the catalogue holds to what a person is shown; what is hidden is left out here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from api import schemas as s
+from archive.db import recordings as rec
+from archive.db.hearings import Hearing, Names
+from archive.db.people import Person
+from archive.db.rooms import Room
+from archive.domain.access import Action
+from archive.domain.terms import role_term
+from archive.domain.wall import iso
+from archive.search.find import Answer, Found
+from config.codes import CODES
+
+DEEDS = (Action.VIEW, Action.READ, Action.START, Action.STOP, Action.PAUSE, Action.MARK, Action.BUNDLE)
+RUNNING = ("recording", "paused", "closing")
+
+
+def court(names: Names) -> s.Court:
+    return s.Court(id=names.id, name_kk=names.kk, name_ru=names.ru, name_en=names.en)
+
+
+def courtroom(names: Names) -> s.Courtroom:
+    return s.Courtroom(id=names.id, code=names.code, name_kk=names.kk, name_ru=names.ru, name_en=names.en)
+
+
+def role(code: str) -> dict[str, str]:
+    """The three members that name a role."""
+    term = role_term(code)
+    return {"role_kk": term.kk, "role_ru": term.ru, "role_en": term.en}
+
+
+def hearing(person: Person, one: Hearing) -> s.Hearing:
+    """The hearing as `person` may see it; that it may be listed is decided before."""
+    details = one.standing.decide(person, Action.DETAILS).allowed
+    people = one.participants if details else ()
+    may = [deed.value for deed in DEEDS if one.standing.decide(person, deed).allowed]
+    return s.Hearing.model_validate(
+        {
+            "id": one.id,
+            "case": s.Case(
+                id=one.case_id,
+                number=one.case_number,
+                kind=one.case_kind,
+                title=one.case_title if details else "",
+            ),
+            "court": court(one.court),
+            "courtroom": courtroom(one.courtroom),
+            "scheduled_utc": iso(one.scheduled_utc),
+            "class": one.standing.access_class.value,
+            "state": one.state.value,
+            "judge": next((p.name for p in people if p.role == "judge"), None),
+            "participants": [s.Participant(name=p.name, role=p.role, channel=p.channel) for p in people],
+            "recordings": [
+                s.RecordingSummary(
+                    id=r.id, state=r.state.value, started_utc=iso(r.started_utc), duration_ms=r.duration_ms
+                )
+                for r in one.recordings
+            ],
+            "may": may,
+        }
+    )
+
+
+def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[str, str], text: rec.Text) -> s.Recording:
+    """The recording as `person` may see it. `roles` tells who speaks at which microphone."""
+    allowed = {a: of.standing.decide(person, a).allowed for a in (Action.VIEW, Action.DETAILS)}
+    return s.Recording(
+        id=one.id,
+        hearing=hearing(person, of),
+        state=one.progress.state.value,
+        started_utc=iso(one.started_utc),
+        ended_utc=_iso(one.ended_utc),
+        duration_ms=one.duration_ms,
+        live=one.progress.state.value == "open",
+        sources=[_source(source, roles) for source in one.sources],
+        segments=one.progress.segments,
+        gaps=gaps(one.progress.gaps),
+        pauses=[s.Pause(start_ms=p.start_ms, end_ms=p.end_ms, reason=p.reason) for p in one.pauses],
+        events=[s.Event(at_ms=n.at_ms, code=n.code, text=n.text) for n in one.notes] if allowed[Action.DETAILS] else [],
+        media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
+        transcript=s.TranscriptState(state=text.state.value, revision=_revision(text)),
+        verified=_verified(one),
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None
+
+
+def _revision(text: rec.Text) -> str | None:
+    return None if text.revision is None else str(text.revision)
+
+
+def _verified(one: rec.Recording) -> s.Verified:
+    state = {None: "pending", True: "ok", False: "failed"}[one.verified_ok]
+    return s.Verified.model_validate({"state": state, "at_utc": _iso(one.verified_utc)})
+
+
+def _source(one: rec.Source, roles: Mapping[str, str]) -> s.Source:
+    channels = [s.Channel(name=name, **role(roles.get(name, name))) for name in one.channels]
+    return s.Source.model_validate({"name": one.name, "kind": one.kind, "channels": channels})
+
+
+def gaps(found: Iterable[rec.Gap]) -> list[s.Gap]:
+    return [s.Gap(source=g.source, start_ms=g.start_ms, end_ms=g.end_ms, cause=g.cause) for g in found]
+
+
+def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
+    """Addresses of the published files; they carry the version, so a player keeps the one it began with."""
+    contents = copy.contents
+    if not contents.get("master"):
+        return None
+
+    def url(path: str | None) -> str | None:
+        return f"/api/v1/recordings/{recording_id}/media/v{copy.version}/{path}" if path else None
+
+    audio = [{**a, "playlist": url(a["playlist"]), "peaks": url(a.get("peaks"))} for a in contents.get("audio", [])]
+    return s.Media.model_validate(
+        {
+            "master": url(contents["master"]),
+            "video": contents.get("video", []),
+            "audio": [{"channel": None, **a} for a in audio],
+            "poster": url(contents.get("poster")),
+            "thumbnails": url(contents.get("thumbnails")),
+        }
+    )
+
+
+def progress(one: rec.Progress) -> s.Progress:
+    return s.Progress(state=one.state.value, segments=one.segments, gaps=gaps(one.gaps), media_ready=one.media_ready)
+
+
+def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
+    words = [s.Word(text=w[0], start_ms=w[1], end_ms=w[2], probability=w[3]) for w in one.words]
+    return s.Utterance.model_validate(
+        {
+            "id": str(one.id),
+            "seq": one.seq,
+            "start_ms": one.start_ms,
+            "end_ms": one.end_ms,
+            "channel": one.channel,
+            **role(roles.get(one.channel, one.channel)),
+            "language": one.language,
+            "text": one.text,
+            "words": words,
+            "flags": one.flags,
+        }
+    )
+
+
+def transcript(recording_id: str, text: rec.Text, said: Iterable[rec.Said], roles: Mapping[str, str]) -> s.Transcript:
+    return s.Transcript(
+        recording=recording_id,
+        state=text.state.value,
+        revision=_revision(text),
+        utterances=[utterance(one, roles) for one in said],
+    )
+
+
+def answer(found: Answer, cursor: str | None) -> s.SearchAnswer:
+    terms = [s.QueryTerm(term=term.typed, forms=list(term.forms)) for term in found.query.terms]
+    phrases = [s.QueryTerm(term=" ".join(phrase), forms=[" ".join(phrase)]) for phrase in found.query.phrases]
+    return s.SearchAnswer(
+        query=s.QueryShown(terms=terms + phrases),
+        total=found.total,
+        items=[_hit(one) for one in found.found],
+        next=cursor,
+    )
+
+
+def _hit(one: Found) -> s.SearchHit:
+    hit = one.hit
+    return s.SearchHit.model_validate(
+        {
+            "utterance": str(hit.utterance),
+            "recording": hit.recording,
+            "hearing": hit.hearing,
+            "case_number": hit.case_number,
+            "case_title": hit.case_title,
+            "courtroom": courtroom(hit.courtroom),
+            "scheduled_utc": iso(hit.scheduled_utc),
+            "start_ms": hit.start_ms,
+            "end_ms": hit.end_ms,
+            "word_start_ms": one.word_start_ms,
+            "channel": hit.channel,
+            **role(hit.role),
+            "language": hit.language,
+            "text": hit.text,
+            "highlights": list(one.highlights),
+            "draft": hit.draft,
+        }
+    )
+
+
+def agent_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """An agent's state with each alarm's text in three languages."""
+    return {**state, "alarms": [_alarm(alarm) for alarm in state.get("alarms", [])]}
+
+
+def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    code = CODES.get(str(alarm.get("code")))
+    texts = {"text_kk": code.kk, "text_ru": code.ru, "text_en": code.en} if code else {}
+    return {**alarm, **texts}
+
+
+def room(person: Person, one: Room, of: Hearing | None, online: bool) -> s.Room:
+    """A room as `person` may see it; a hearing that may not be listed leaves no trace in it."""
+    listed = of is not None and of.standing.decide(person, Action.LIST).allowed
+    state = agent_state(one.state) if one.state is not None else None
+    running = one.recording is not None
+    if state is not None and running and not (of and of.standing.decide(person, Action.LEVELS).allowed):
+        state = {**state, "levels": []}
+    if state is not None and running and not listed:
+        state = {**state, "recording": None, "hearing": None}
+    return s.Room(
+        courtroom=courtroom(one.courtroom),
+        agent=s.RoomAgent(online=online, seen_utc=_iso(one.seen_utc)),
+        state=state,
+        hearing=hearing(person, of) if of is not None and listed else None,
+        recording=one.recording if listed else None,
+    )
+
+
+def uuid_of(value: object) -> UUID | None:
+    """The UUID of a text, if it is one."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
