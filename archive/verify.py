@@ -116,8 +116,35 @@ def open_holder(path: Path) -> Iterator[Holder]:
         raise Damaged(f"{path} is neither a recording's folder nor a bundle ({error}); check the path") from error
 
 
-def verify(holder: Holder, progress: Progress = lambda _bytes: None) -> list[Check]:
-    """Every check in order; the recording holds only if all are ok. `progress` is told of media bytes read."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks of one recording."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return all(check.ok for check in self.checks)
+
+
+def verify(path: Path, progress: Progress = lambda _bytes: None) -> Verdict:
+    """Look at the folder or bundle at `path`. `progress` is told of media bytes read.
+
+    Raises:
+        Damaged: it is neither a folder nor a zip.
+    """
+    with open_holder(path) as holder:
+        return Verdict(tuple(_all_checks(holder, progress)))
+
+
+def media_bytes(path: Path) -> int:
+    """How many bytes `verify` will read, about."""
+    with open_holder(path) as holder:
+        return sum(holder.size(name) or 0 for name in holder.names())
+
+
+def _all_checks(holder: Holder, progress: Progress) -> list[Check]:
     checks: list[Check] = []
     records = _attempt(checks, "chain", lambda: _chain(holder))
     if records is None:

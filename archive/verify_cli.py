@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from archive.domain.errors import Damaged
-from archive.verify import Check, Holder, open_holder
-from archive.verify import verify as verify_holder
+from archive.verify import Verdict, media_bytes
+from archive.verify import verify as verify_recording
 
 
 @click.command()
@@ -25,21 +25,19 @@ def verify(path: Path, as_json: bool) -> int:
     """
     if not path.exists():
         raise Damaged(f"{path} is not there; check the path")
-    with open_holder(path) as holder:
-        checks = _with_progress(holder)
-    ok = all(check.ok for check in checks)
+    verdict = _with_progress(path)
     if as_json:
-        click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in checks]}, ensure_ascii=False))
-    else:
-        for check in checks:
-            click.echo(f"{'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.detail}")
-        click.echo("The recording is whole and unchanged." if ok else "The recording does NOT hold.")
-    return 0 if ok else 1
+        rows = [asdict(check) for check in verdict.checks]
+        click.echo(json.dumps({"ok": verdict.ok, "checks": rows}, ensure_ascii=False))
+        return 0 if verdict.ok else 1
+    for check in verdict.checks:
+        click.echo(f"{'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.detail}")
+    click.echo("The recording is whole and unchanged." if verdict.ok else "The recording does NOT hold.")
+    return 0 if verdict.ok else 1
 
 
-def _with_progress(holder: Holder) -> list[Check]:
+def _with_progress(path: Path) -> Verdict:
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
-    media = sum(holder.size(name) or 0 for name in holder.names())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=media)
-        return verify_holder(holder, lambda count: bar.advance(task, count))
+        task = bar.add_task("", total=media_bytes(path))
+        return verify_recording(path, lambda count: bar.advance(task, count))

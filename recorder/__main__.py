@@ -2,9 +2,9 @@
 
 import click
 
-from recorder.cli import record, salvage
+from recorder.cli import agent, record, salvage
 
-recorder = click.Group("recorder", commands=[record, salvage])
+recorder = click.Group("recorder", commands=[agent, record, salvage])
 
 if __name__ == "__main__":
     recorder()

@@ -17,15 +17,17 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from archive.domain.errors import BadInput, TyndauError, Unavailable
+from archive.domain.errors import BadInput, Misconfigured, TyndauError, Unavailable
 from archive.domain.ids import check_name
 from archive.domain.media import StopReason
 from config.clock import SystemClock
+from config.log import configure
 from config.settings import Settings, load_settings
 from recorder.address import split_pair
-from recorder.folder import find_recordings
+from recorder.agent import make_agent
+from recorder.folder import find_recordings, held
 from recorder.keys import load_signer
-from recorder.plan import plan_sources
+from recorder.plan import plan_names, plan_sources
 from recorder.program import ffmpeg_program
 from recorder.recording import Origin, Recording, Summary, as_json
 from recorder.salvage import salvage as salvage_one
@@ -109,6 +111,28 @@ def salvage(folder: Path, config: str | None, as_json_: bool) -> int:
     for line in failed:
         _say(line)
     return 1 if failed else 0
+
+
+@click.command()
+@click.option("--until-idle", is_flag=True, help="End when something was recorded and the archive has all of it.")
+@config_option
+def agent(until_idle: bool, config: str | None) -> int:
+    """Serve one courtroom: record when the centre asks, carry the recordings to the archive. Ctrl-C stops it.
+
+    Example: tyndau agent --config /etc/tyndau/agent.toml
+    """
+    settings = settings_of(config)
+    configure()
+    ffmpeg_program(settings)
+    if not settings.agent.sources:
+        raise Misconfigured("agent.sources is empty; name at least one camera or microphone")
+    plan_names(settings.agent.sources, settings.agent.channels)
+    stop = threading.Event()
+    with _stopping(stop), held(settings.agent.spool):
+        service = make_agent(settings, load_signer(settings), SystemClock())
+        click.echo(f"tyndau agent {settings.agent.name} serves {settings.agent.courtroom}", err=True)
+        service.run(stop, until_idle=until_idle)
+    return 0
 
 
 def settings_of(config: str | None) -> Settings:

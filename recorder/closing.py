@@ -60,7 +60,7 @@ def cut_to_whole(part: Path, torn: SegmentWhy) -> SegmentWhy | None:
         end = whole_fragments_end(file, size)
         if not end:
             return None
-        if last is not None and last.end == size and last.type in ("mdat", "mfra"):
+        if last is not None and last.end == size and last.type == "mfra":  # FFmpeg's own end of a finished file
             return SegmentWhy.OK
         file.truncate(end)
     return torn

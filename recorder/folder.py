@@ -15,7 +15,8 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,22 @@ def find_recordings(path: Path) -> list[Folder]:
     if not found:
         raise Damaged(f"{path} holds no recording; name a recording's folder or the folder given as --out")
     return found
+
+
+@contextmanager
+def held(spool: Path) -> Iterator[None]:
+    """Hold a spool for this process: two agents never record on one machine's sources.
+
+    Raises:
+        Conflict: another agent holds it.
+    """
+    make_folder(spool.resolve())
+    with (spool / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"another agent serves {spool}; stop it first, or name another spool") from None
+        yield
 
 
 def prepare(folder: Folder, sources: list[str]) -> None:

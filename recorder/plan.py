@@ -19,12 +19,23 @@ def plan_sources(
     Raises:
         BadInput: a wrong address, a file or graph that cannot be read, wrong names of channels.
     """
+    plan_names(addresses, channels)
+    return [_plan(name, text, channels.get(name, ()), warn) for name, text in addresses.items()]
+
+
+def plan_names(addresses: Mapping[str, str], channels: Mapping[str, Sequence[str]]) -> None:
+    """Check the names of sources and channels, without opening anything.
+
+    Raises:
+        BadInput: a name that is no name, stands twice, or belongs to no source.
+    """
+    for name in addresses:
+        check_name(name, "source")
     unknown = channels.keys() - addresses.keys()
     if unknown:
         raise BadInput(f"--channels names {', '.join(sorted(unknown))}, which is not a source; name a source first")
     for name, names in channels.items():
         _check_channels(name, names)
-    return [_plan(name, text, channels.get(name, ()), warn) for name, text in addresses.items()]
 
 
 def _plan(name: str, text: str, names: Sequence[str], warn: Callable[[str], None]) -> Planned:

@@ -81,6 +81,7 @@ class SourceOwner:
         self._levels: LevelReader | None = None
         self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy] | None] = queue.Queue()
         self._failures = 0
+        self._troubled = False
         self._wake = threading.Event()
         self.outcome: RunEnd | None = None  # set when no further run will come
         self.detail = ""  # the last trouble, in words
@@ -228,13 +229,13 @@ class SourceOwner:
         return Span(seek, None if deadline is None else max(0.5, deadline - now))
 
     def _observe(self) -> Intent:
-        if not self.opened or self._failures:
+        if not self.opened or self._troubled:
             self._note_opened()
         return Intent.STOP if self.failure else self._intent()
 
     def _note_opened(self) -> None:
         if self._run and self._run.media_s:
-            self.opened = True
+            self.opened, self._troubled = True, False
             self._alarm(self.name, False, "")
 
     def _look(self) -> Streams | None:
@@ -246,7 +247,7 @@ class SourceOwner:
             return None
 
     def _trouble(self, detail: str, reason: RunEnd) -> None:
-        self.detail = detail
+        self.detail, self._troubled = detail, True
         report(
             log,
             "REC-002" if reason is RunEnd.DISK_FULL else "REC-001",
