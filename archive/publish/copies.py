@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive.domain.errors import BadInput
+from archive.domain.errors import NotFound, StoreRefused
 from archive.publish.boxes import Format
 from archive.publish.plan import Plan
 from archive.publish.playlists import Listed, densities, master_playlist, media_playlist
@@ -42,8 +42,9 @@ def make_copies(plan: Plan, evidence: ObjectStore, folder: Path, scratch: Path) 
 
     Memory does not grow with the recording's length; the folder grows to about the evidence's size.
 
+    Segments that are missing, altered or unreadable become holes (PUB-001); the rest is published.
+
     Raises:
-        BadInput: nothing in the recording can be played.
         StoreUnavailable: the store does not answer.
     """
     work = Work(plan, folder)
@@ -55,26 +56,40 @@ def make_copies(plan: Plan, evidence: ObjectStore, folder: Path, scratch: Path) 
         _put_peaks(folder, "mix", work.mix_peaks)
     else:
         _discard(folder, work.mix)
-    if not video and not sounds:
-        raise BadInput(f"nothing in recording {plan.recording} can be played; look for PUB-001 in the log")
     for microphone in work.sounding:
         _put_peaks(folder, microphone.id, microphone.peaks)
-    (folder / MASTER).write_text(master_playlist(video, sounds))
+    if video or sounds:
+        (folder / MASTER).write_text(master_playlist(video, sounds))
     posters = [c.poster for c in work.cameras.values() if c.poster]
     if posters:
         (folder / "poster.jpg").write_bytes(posters[0])
     return Copies(folder, _contents(work, folder, bool(posters)), tuple(work.unreadable))
 
 
-def upload(copies: Copies, derived: ObjectStore, prefix: str) -> None:
-    """Put every file under `prefix`; those that are there already are left alone.
+def upload(copies: Copies, derived: ObjectStore, prefix: str) -> bool:
+    """Put every file under `prefix`; equal ones that are there already are left alone. False when other
+    bytes are stored under one of the names.
 
     Raises:
-        StoreRefused: other bytes are stored there under one of the names.
+        StoreRefused: the store says no for another reason.
         StoreUnavailable: the store does not answer.
     """
     for path, about in copies.contents["files"].items():
-        derived.put(prefix + path, copies.folder / path, content_type=about["content_type"])
+        try:
+            derived.put(prefix + path, copies.folder / path, content_type=about["content_type"])
+        except StoreRefused:
+            if _stored(derived, prefix + path):
+                return False
+            raise
+    return True
+
+
+def _stored(store: ObjectStore, key: str) -> bool:
+    try:
+        store.head(key)
+    except NotFound:
+        return False
+    return True
 
 
 def _put(plan: Plan, folder: Path, rendition: Rendition, name: str) -> Listed:
@@ -102,7 +117,7 @@ def _contents(work: Work, folder: Path, poster: bool) -> dict[str, Any]:
     audio = [_sound("mix", "", None)] if work.sounding else []
     audio += [_sound(m.id, m.source.name, m.channel) for m in work.sounding]
     return {
-        "master": MASTER,
+        "master": MASTER if (folder / MASTER).exists() else None,  # null: nothing can be played
         "video": [{"source": name, "name": name} for name, c in work.cameras.items() if c.rendition],
         "audio": audio,
         "poster": "poster.jpg" if poster else None,

@@ -18,7 +18,7 @@ from archive.publish.plan import Span
 
 SHORTEST_FRAGMENT = 4 * TICKS_PER_S
 LONGEST_FRAGMENT = 10 * TICKS_PER_S  # cut even without a key frame: memory stays bounded
-GAP_ENTRY = 6 * TICKS_PER_S
+_FILLER_FRAGMENT = 6 * TICKS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,8 @@ class Rendition:
         """Bring the rendition from where it is to `until` with filler and gaps."""
         for span, hole in _parts(Span(self._reached, until), self._holes):
             if hole:
-                starts = range(span.start, span.end, GAP_ENTRY)
-                self.entries.extend(Entry(start, None, None) for start in starts)
+                # One entry, however long: hls.js goes through gap entries one by one, some seconds for an hour.
+                self.entries.append(Entry(span.start, None, None))
             else:
                 self._stand_in(span)
         self._reached = max(self._reached, until)
@@ -195,7 +195,7 @@ class Rendition:
         file = self._file_for_filler()
         block: list[Sample] = []
         for sample in self._filler.samples(span):
-            if block and sample.decoded - block[0].decoded >= GAP_ENTRY:
+            if block and sample.decoded - block[0].decoded >= _FILLER_FRAGMENT:
                 self._write(file, block)
                 block = []
             block.append(sample)

@@ -148,6 +148,8 @@ class Work:
                 microphone.take(unit)
 
     def _encode(self, until: int) -> None:
+        if not self.microphones:
+            return
         for sample in self._mixer.take(until):
             self.mix.add(sample, self._mixer.format)
         for microphone in self.microphones.values():

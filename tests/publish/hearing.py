@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Mapping
+from typing import Any, BinaryIO
 
 import av
 import imageio_ffmpeg
@@ -33,11 +33,10 @@ SOURCES = (Source("cam", SourceKind.CAMERA, (), True), Source("mics", SourceKind
 CAM_RUNS = ((300, 8_000), (12_500, 6_000), (60_400, 10_000))  # offset and length, ms
 MICS_RUNS = ((120, 18_000), (60_000, 10_000))
 FPS = 25
-_SEGMENTS = (
-    "-f segment -segment_time 6 -segment_format mp4 -reset_timestamps 0 -segment_format_options "
-    "movflags=+delay_moov+default_base_moof+frag_discont:frag_duration=400000:flush_packets=1"
-).split()
-_X264 = "-c:v libx264 -preset veryfast -tune zerolatency -g 50 -keyint_min 50 -sc_threshold 0 -pix_fmt yuv420p".split()
+_FLAGS = "movflags=+delay_moov+default_base_moof+frag_discont:frag_duration=400000:flush_packets=1"
+_SEGMENTS = ["-f", "segment", "-segment_time", "6", "-segment_format", "mp4", "-reset_timestamps", "0"]
+_SEGMENTS += ["-segment_format_options", _FLAGS]
+_X264 = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", "50", "-pix_fmt", "yuv420p"]
 
 
 def load_tool(path: Path) -> Any:
@@ -124,7 +123,7 @@ def microphones(tool: Any, length_ms: int) -> list[str]:
     graph = ";".join(f"{tone}[t{n}]" for n, tone in enumerate(tones))
     outs = "".join(f";[t{n}]anull[out{n}]" for n in range(len(tones)))
     maps = [arg for n in range(len(tones)) for arg in ("-map", f"0:a:{n}")]
-    return ["-i", graph + outs, *maps, "-t", str(length_ms / 1000), *"-c:a aac -b:a 96k".split()]
+    return ["-i", graph + outs, *maps, "-t", str(length_ms / 1000), *["-c:a", "aac", "-b:a", "96k"]]
 
 
 def record_run(store: Folder, source: str, run: int, offset_ms: int, args: list[str], seq: int) -> list[StoredSegment]:

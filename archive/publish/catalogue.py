@@ -1,0 +1,101 @@
+"""What publishing reads from the catalogue and writes into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from archive.db import tables as t
+from archive.db.session import notify
+from archive.domain.errors import Conflict, NotFound
+from archive.domain.media import Source, SourceKind
+from archive.publish.plan import Plan, StoredSegment, make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made: the plan, and the number of the version it will be."""
+
+    plan: Plan
+    version: int
+
+
+def open_order(session: Session, recording: str) -> Order | None:
+    """What to publish of a closed recording; None when copies of its manifest are there already.
+
+    Raises:
+        NotFound: no such recording.
+        Conflict: it is not closed.
+        BadInput: a source or channel has a name that must not stand in a path.
+    """
+    row = session.get(t.Recording, recording)
+    if row is None:
+        raise NotFound(f"there is no recording {recording}")
+    if row.manifest_sha256 is None:
+        raise Conflict(f"recording {recording} is still open; access copies are made when it is closed")
+    if _published(session, recording, row.manifest_sha256):
+        return None
+    segments = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording))
+    plan = make_plan(
+        recording, row.manifest_sha256, row.started_utc, _sources(session, recording), [_segment(s) for s in segments]
+    )
+    return Order(plan, _newest(session, recording) + 1)
+
+
+def close_order(
+    session: Session, plan: Plan, version: int, prefix: str, contents: dict[str, Any], now: datetime
+) -> bool:
+    """Make a finished set reachable; False when copies of the same manifest have become so meanwhile.
+
+    Raises:
+        Conflict: another set took this version.
+    """
+    session.execute(select(t.Recording.id).where(t.Recording.id == plan.recording).with_for_update())
+    if _published(session, plan.recording, plan.made_from):
+        return False
+    if _newest(session, plan.recording) >= version:
+        raise Conflict(f"version {version} of the access copies of {plan.recording} is taken; publish it again")
+    session.add(
+        t.AccessCopy(
+            recording_id=plan.recording,
+            version=version,
+            made_from=plan.made_from,
+            prefix=prefix,
+            contents=contents,
+            ready_utc=now,
+        )
+    )
+    notify(session, "tyndau_recording", plan.recording)
+    return True
+
+
+def _published(session: Session, recording: str, made_from: str) -> bool:
+    query = select(func.count()).where(t.AccessCopy.recording_id == recording, t.AccessCopy.made_from == made_from)
+    return bool(session.scalar(query))
+
+
+def _newest(session: Session, recording: str) -> int:
+    return session.scalar(select(func.max(t.AccessCopy.version)).where(t.AccessCopy.recording_id == recording)) or 0
+
+
+def _sources(session: Session, recording: str) -> list[Source]:
+    rows = session.scalars(select(t.Source).where(t.Source.recording_id == recording).order_by(t.Source.name))
+    return [Source(row.name, SourceKind(row.kind), tuple(row.channels), row.video) for row in rows]
+
+
+def _segment(row: t.Segment) -> StoredSegment:
+    return StoredSegment(
+        seq=row.seq,
+        source=row.source,
+        run=row.run,
+        key=row.object_key,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        start_ticks=row.start_ticks,
+        duration_ticks=row.duration_ticks,
+        start_ms=row.start_ms,
+    )
