@@ -207,7 +207,7 @@ class _Track:
             raise Damaged("time stamps jump by more than 12 hours; remux the file and try again")
         if self._resampler is None or shape != self._shape or abs(at - self._fed) > _TOLERANCE:
             yield from self.flush()
-            self._resampler = AudioResampler(format="s16p", layout=frame.layout, rate=RATE)
+            self._resampler = AudioResampler(format="s16", layout=frame.layout, rate=RATE)
             self._shape = shape
             self._next, self._fed = round(at), at
         self._fed += frame.samples * RATE / frame.sample_rate
@@ -216,8 +216,10 @@ class _Track:
 
     def _taken(self, frames: Sequence[AudioFrame]) -> Iterator[tuple[int, Pcm]]:
         for frame in frames:
-            pcm = np.asarray(frame.to_ndarray(), dtype=np.int16)
-            if pcm.shape[0] == self._rows:
+            # Packed, not planar: PyAV reads planes beyond the eighth from the wrong place.
+            channels = frame.layout.nb_channels
+            pcm = np.asarray(frame.to_ndarray(), dtype=np.int16).reshape(-1, channels).T
+            if channels == self._rows:
                 yield self._next, pcm
             self._next += pcm.shape[1]
 

@@ -21,7 +21,7 @@ _AUDIBLE_DB = 6.0  # a stretch in which no microphone rises so far above its flo
 _OVERLAP_DB = 6.0
 _OVERLAP_FRAMES = 20  # 1 s
 _OVERLAP_BRIDGE = 6
-_OVERLAP_CORRELATION = 0.5
+_OVERLAP_ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _spans(levels: Levels, above: Levels, start: int, end: int, room: Room) -> I
     edges = [start, *((first + frame) * FRAME for frame, _ in borders[1:]), end]
     for (_, channel), (begin, finish) in zip(borders, pairwise(edges), strict=True):
         yield Span(channel, begin, finish)
-        yield from _overlaps(levels, above, channel, (begin, finish), room)
+    yield from _overlaps(levels, above, start, end, room)
 
 
 def _turns(above: Levels) -> list[tuple[int, int]]:
@@ -137,17 +137,20 @@ def _turns(above: Levels) -> list[tuple[int, int]]:
     return turns
 
 
-def _overlaps(levels: Levels, above: Levels, main: int, at: tuple[int, int], room: Room) -> Iterator[Span]:
-    """Second voices under the dominant one: as loud as that voice usually is, and moving by themselves."""
-    first, last = _frames(*at, above)
+def _overlaps(levels: Levels, above: Levels, start: int, end: int, room: Room) -> Iterator[Span]:
+    """Voices among others: as loud as that voice usually is, and moving by themselves, unlike bleed."""
+    first, last = _frames(start, end, above)
     for channel in range(above.shape[0]):
         usual = room.voice_db(channel)
-        if channel == main or usual is None:
+        if usual is None:
             continue
         for begin, finish in _runs(above[channel, first:last] >= usual - _OVERLAP_DB):
             part = slice(first + begin, first + finish)
-            if _alike(levels[main, part], levels[channel, part]) < _OVERLAP_CORRELATION:
-                yield Span(channel, part.start * FRAME, min(part.stop * FRAME, at[1]), overlap=True)
+            others = above[:, part].mean(axis=1)
+            others[channel] = -np.inf
+            rival = int(others.argmax())
+            if others[rival] >= _AUDIBLE_DB and _alike(levels[rival, part], levels[channel, part]) < _OVERLAP_ALIKE:
+                yield Span(channel, max(start, part.start * FRAME), min(part.stop * FRAME, end), overlap=True)
 
 
 def _runs(loud: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -175,7 +178,7 @@ def _merged(spans: list[Span]) -> list[Span]:
     kept: dict[int, list[Span]] = {}
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
         row = kept.setdefault(span.channel, [])
-        if row and span.start < row[-1].end:
+        if row and span.start <= row[-1].end:
             row[-1] = replace(row[-1], end=max(row[-1].end, span.end), overlap=row[-1].overlap or span.overlap)
         else:
             row.append(span)
