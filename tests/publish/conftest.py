@@ -1,0 +1,34 @@
+"""A recorded hearing and its access copies, made once for all tests here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import hearing as hearings
+
+from archive.publish.copies import Copies, make_copies
+
+
+@pytest.fixture(scope="session")
+def tool(continuity_tool: Path) -> Any:
+    """The continuity checker as a module."""
+    return hearings.load_tool(continuity_tool)
+
+
+@pytest.fixture(scope="session")
+def hearing(tmp_path_factory: pytest.TempPathFactory, tool: Any) -> hearings.Hearing:
+    """Segments with holes, as hearing.py draws them."""
+    return hearings.record_hearing(tmp_path_factory.mktemp("evidence"), tool)
+
+
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory: pytest.TempPathFactory, hearing: hearings.Hearing) -> Copies:
+    """The access copies of the hearing."""
+    folder = tmp_path_factory.mktemp("copies")
+    return make_copies(hearing.plan, hearing.store, folder, tmp_path_factory.mktemp("scratch") / "segment")
