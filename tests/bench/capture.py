@@ -20,9 +20,10 @@ import imageio_ffmpeg
 
 CAMERA = "testsrc2=size=640x360:rate=25,format=yuv420p"
 SAMPLE = Path(__file__).resolve().parents[2] / "api" / "demo" / "sample" / "hearing.flac"
-ENCODE = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-crf", "23", "-c:a", "aac", "-b:a", "96k", "-ar", "48000"]
+PICTURE = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-crf", "23"]
+SOUND = ["-c:a", "aac", "-b:a", "96k", "-ar", "48000"]
 SEGMENTS = ["-f", "segment", "-segment_time", "6", "-segment_format", "mp4"]
-SPLIT = "channelsplit=channel_layout=quad[a][b][c][d]"
+SPLIT = ";".join(f"[0:a]pan=mono|c0=c{n}[{label}]" for n, label in enumerate("abcd"))
 
 
 def own_s(program: list[str], folder: Path) -> float:
@@ -53,9 +54,9 @@ def total_s(program: list[str], folder: Path) -> tuple[float, float]:
 def bare(seconds: int) -> list[list[str]]:
     """What one would type to record the same two sources without us."""
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-re"]
-    camera = [*ffmpeg, "-f", "lavfi", "-i", CAMERA, "-t", str(seconds), *ENCODE, *SEGMENTS, "cam-%06d.mp4"]
+    camera = [*ffmpeg, "-f", "lavfi", "-i", CAMERA, "-t", str(seconds), *PICTURE, *SEGMENTS, "cam-%06d.mp4"]
     tracks = [word for label in "abcd" for word in ("-map", f"[{label}]")]
-    sound = [*ffmpeg, "-i", str(SAMPLE), "-t", str(seconds), "-filter_complex", SPLIT, *tracks, *ENCODE[8:], *SEGMENTS]
+    sound = [*ffmpeg, "-i", str(SAMPLE), "-t", str(seconds), "-filter_complex", SPLIT, *tracks, *SOUND, *SEGMENTS]
     return [camera, [*sound, "mics-%06d.mp4"]]
 
 
