@@ -242,12 +242,7 @@ def install(app: FastAPI) -> None:
             reply.headers[name] = value
         return reply
 
-    def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("SRV-002 %s %s", request.method, request.scope.get("path"), exc_info=error)
-        return problem(BROKEN, request)
-
     app.add_exception_handler(errors.TyndauError, ours)
     app.add_exception_handler(PoolExhausted, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, starlettes)
-    app.add_exception_handler(Exception, unforeseen)

@@ -263,3 +263,18 @@ def said(session: Session, id_: str, revision: int, after_seq: int = -1) -> list
         Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags)
         for u in session.scalars(query)
     ]
+
+
+def last_draft_seq(session: Session, id_: str) -> int:
+    """The number of the last drafted utterance; -1 when there is none."""
+    query = select(func.max(t.Utterance.seq)).where(t.Utterance.recording_id == id_, t.Utterance.revision < FIRST_FINAL)
+    last = session.scalar(query)
+    return -1 if last is None else last
+
+
+def drafted(session: Session, id_: str, after_seq: int) -> list[Said]:
+    """The draft's utterances behind `after_seq`; none once the final text is there."""
+    newest = newest_text(session, id_, drafts=True)
+    if newest.revision is None or newest.revision >= FIRST_FINAL:
+        return []
+    return said(session, id_, newest.revision, after_seq)

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Verifies this record with coreutils, sed, grep and openssl (1.1.1 or newer) alone: sh verify.sh
+# Бұл жазбаны тексереді. / Проверяет эту запись. Exit status: 0 = everything holds.
+set -u
+LC_ALL=C
+export LC_ALL
+cd "$(dirname "$0")" || exit 2
+failed=0
+
+say() { # result, what
+    printf '%-6s  %s\n' "$1" "$2"
+    if [ "$1" != OK ]; then failed=1; fi
+}
+
+sha() { sha256sum | cut -d ' ' -f 1; }
+
+member() { # name of a text member of manifest.json
+    sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" manifest.json
+}
+
+for tool in openssl sha256sum sed grep cut sort find wc; do
+    command -v "$tool" >/dev/null 2>&1 || { say FAILED "the program $tool is missing"; exit 2; }
+done
+for file in chain.jsonl manifest.json manifest.sig agent.pub SHA256SUMS; do
+    [ -f "$file" ] || { say FAILED "$file is missing"; exit 1; }
+done
+
+if openssl pkeyutl -verify -pubin -inkey agent.pub -rawin -in manifest.json -sigfile manifest.sig >/dev/null 2>&1; then
+    say OK "the manifest's signature (Ed25519)"
+else
+    say FAILED "the manifest's signature (Ed25519)"
+fi
+
+key=$(openssl pkey -pubin -in agent.pub -outform DER 2>/dev/null | sha)
+if [ "$key" = "$(member key_sha256)" ]; then
+    say OK "the key is the one the manifest names: $key"
+else
+    say FAILED "the key is not the one the manifest names"
+fi
+
+if [ "$(sha <chain.jsonl)" = "$(member chain_sha256)" ]; then
+    say OK "the chain is the one the manifest names"
+else
+    say FAILED "the chain is not the one the manifest names"
+fi
+
+prev=0000000000000000000000000000000000000000000000000000000000000000
+lines=0
+broken=
+while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+    *"\"prev\":\"$prev\""*) ;;
+    *) broken=${broken:-$lines} ;;
+    esac
+    prev=$(printf '%s' "$line" | sha)
+    lines=$((lines + 1))
+done <chain.jsonl
+if [ -z "$broken" ] && [ "$prev" = "$(member chain_head)" ]; then
+    say OK "every line of the chain follows the one before ($lines lines)"
+else
+    say FAILED "the chain is broken at line ${broken:-$lines}"
+fi
+
+sed -n '/"kind":"segment"/s/.*"file":"\([^"]*\)".*"sha256":"\([0-9a-f]*\)".*/\2  \1/p' chain.jsonl | sort >.expected
+if sort SHA256SUMS | cmp -s - .expected; then
+    say OK "SHA256SUMS lists the segments of the chain"
+else
+    say FAILED "SHA256SUMS does not list the segments of the chain"
+fi
+
+count=$(wc -l <.expected | tr -d ' ')
+if [ "$count" -eq 0 ]; then
+    say OK "no segments"
+elif sha256sum --check --strict --quiet .expected; then
+    say OK "$count segments have the bytes that were recorded"
+else
+    say FAILED "segments are missing or altered"
+fi
+
+cut -c 67- .expected | sort >.named
+find . -type f ! -name '.expected' ! -name '.named' -path './*/*' | sed 's|^\./||' | sort >.found
+if cmp -s .named .found; then
+    say OK "there is no other media"
+else
+    say FAILED "there are files that the chain does not name, or some are missing"
+fi
+rm -f .expected .named .found
+
+if [ "$failed" -eq 0 ]; then
+    echo "THE RECORD IS WHOLE AND UNCHANGED / ЖАЗБА ТОЛЫҚ ӘРІ ӨЗГЕРТІЛМЕГЕН / ЗАПИСЬ ЦЕЛА И НЕ ИЗМЕНЕНА"
+else
+    echo "THE RECORD DOES NOT HOLD / ЖАЗБА РАСТАЛМАДЫ / ЗАПИСЬ НЕ ПОДТВЕРЖДЕНА"
+fi
+exit "$failed"

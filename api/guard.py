@@ -1,0 +1,173 @@
+"""The door of every route: who asks, whether the request is ours, whether it may be done, what is noted."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from api.problems import Forged, NoSession
+from api.services import Services, Use
+from archive.db import audit
+from archive.db.agents import Agent, agent_by_token
+from archive.db.hearings import Standing, standing, standing_of_recording
+from archive.db.people import Person
+from archive.db.sessions import SignedIn
+from archive.domain import ids
+from archive.domain.access import ROOM_ROLES, Action, Decision
+from archive.domain.errors import BadInput, Denied, NotFound
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+COOKIE, SECURE_COOKIE = "tyndau", "__Host-tyndau"
+
+
+def cookie_name(services: Services) -> str:
+    """`__Host-` needs Secure, so plain http on loopback has its own name."""
+    return SECURE_COOKIE if services.secure else COOKIE
+
+
+def signed_in(request: Request, services: Use) -> SignedIn:
+    """Whoever is signed in; what changes something needs the session's CSRF token.
+
+    Raises:
+        NoSession: nobody.
+        Forged: a changing request without the token.
+    """
+    found = services.doorkeeper.who(_token(request, services), active=not _is_passive(request))
+    if found is None:
+        raise NoSession("nobody is signed in; sign in")
+    if request.method not in SAFE:
+        given = request.headers.get("x-csrf-token", "")
+        if not secrets.compare_digest(given.encode(), found.csrf_token.encode()):
+            raise Forged("the CSRF token is missing or wrong; reload the page")
+    return found
+
+
+def _token(request: Request, services: Services) -> str:
+    return request.cookies.get(cookie_name(services), "")
+
+
+def _is_passive(request: Request) -> bool:
+    """A stream that is open, or opens again by itself, is no sign of a person."""
+    return request.url.path.endswith("/live")
+
+
+def still_signed_in(request: Request, services: Services) -> SignedIn | None:
+    """The same for a stream that goes on: None once the session has ended."""
+    return services.doorkeeper.who(_token(request, services), active=False)
+
+
+Who = Annotated[SignedIn, Depends(signed_in)]
+
+
+def check_origin(request: Request, public_url: str) -> None:
+    """Nothing for a request from our own pages or from a program that names no origin.
+
+    Raises:
+        Forged: it comes from elsewhere.
+    """
+    if request.method in SAFE:
+        return
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forged("the request comes from another site")
+    origin = request.headers.get("origin")
+    own = {request.headers.get("host", ""), urlsplit(public_url).netloc} - {""}
+    if origin is not None and urlsplit(origin).netloc not in own:
+        raise Forged("the request comes from another site")
+
+
+# --- access ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked for."""
+
+    hearing: uuid.UUID | None = None
+    recording: str | None = None
+
+
+def to_hearing(services: Services, who: SignedIn, hearing: uuid.UUID, action: Action) -> Standing:
+    """How `who` stands to a hearing, once `action` is allowed; a refusal is noted.
+
+    Raises:
+        NotFound, Denied: as the access table says.
+    """
+    with services.sessions() as session:
+        found = standing(session, who.person, hearing)
+    return _admitted(services, who.person, found, action, Subject(hearing))
+
+
+def to_recording(services: Services, who: SignedIn, recording: str, action: Action) -> Standing:
+    """The same for a recording, by its hearing; one without a hearing is nobody's to see.
+
+    Raises:
+        NotFound, Denied: as the access table says.
+    """
+    try:
+        ids.check_recording_id(recording)
+    except BadInput as error:
+        raise NotFound("there is no such recording; check the address") from error
+    with services.sessions() as session:
+        found = standing_of_recording(session, who.person, recording)
+    return _admitted(services, who.person, found, action, Subject(found.hearing if found else None, recording))
+
+
+def _admitted(services: Services, person: Person, found: Standing | None, action: Action, subject: Subject) -> Standing:
+    if found is None:
+        raise NotFound("there is no such hearing or recording; check the address")
+    decision = found.decide(person, action)
+    if not decision.allowed:
+        note(services, person, action.value, decision, subject)
+    decision.require()
+    return found
+
+
+def note(services: Services, person: Person, action: str, decision: Decision, subject: Subject) -> None:
+    """A row in the audit log, in a transaction of its own."""
+    entry = audit.Entry(action, decision.allowed, decision.rule, person, subject.hearing, subject.recording)
+    with services.sessions.begin() as session:
+        audit.write(session, entry)
+
+
+def note_viewing(services: Services, who: SignedIn, found: Standing, recording: str, action: Action) -> None:
+    """A row when this session begins to view, read or listen to a recording."""
+    if services.viewings.begins((who.token_sha256, recording, action.value)):
+        decision = found.decide(who.person, action)
+        note(services, who.person, action.value, decision, Subject(found.hearing, recording))
+
+
+def to_rooms(services: Services, who: SignedIn) -> uuid.UUID | None:
+    """The court whose rooms `who` oversees.
+
+    Raises:
+        Denied: not a room-keeper's role.
+    """
+    if who.person.role not in ROOM_ROLES:
+        note(services, who.person, "rooms", Decision(False, True, "none"), Subject())
+        raise Denied("the rooms are not open to you")
+    return who.person.court
+
+
+# --- agents ------------------------------------------------------------------------------------------
+
+
+def agent_of(request: Request, services: Use) -> Agent:
+    """The courtroom machine that asks.
+
+    Raises:
+        NoSession: no token, or one that is unknown or revoked.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    with services.sessions() as session:
+        found = agent_by_token(session, token.strip()) if scheme.lower() == "bearer" and token else None
+    if found is None:
+        raise NoSession("the agent's token is missing, unknown or revoked; enrol the agent")
+    return found
+
+
+FromAgent = Annotated[Agent, Depends(agent_of)]

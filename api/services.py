@@ -1,0 +1,75 @@
+"""What the routes work with, built once per process."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.viewings import Viewings
+from api.watching import Watchers
+from archive.accounts import Doorkeeper
+from archive.db.session import Sessions, conninfo, make_sessions
+from archive.storage.port import ObjectStore
+from archive.storage.s3 import open_store
+from config.clock import Clock, SystemClock
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`closing` is set when the server begins to stop: streams end at it."""
+
+    settings: Settings
+    clock: Clock
+    sessions: Sessions
+    doorkeeper: Doorkeeper
+    evidence: ObjectStore
+    derived: ObjectStore
+    watchers: Watchers
+    viewings: Viewings
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach us by https only."""
+        return self.settings.api.public_url.startswith("https://")
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Services:
+    """The services of one process; nothing is connected yet.
+
+    Raises:
+        Misconfigured: no database or object store is set.
+    """
+    clock = clock or SystemClock()
+    sessions = make_sessions(settings)
+    doorkeeper = Doorkeeper(
+        sessions,
+        clock,
+        idle=timedelta(minutes=settings.api.session_idle_minutes),
+        absolute=timedelta(hours=settings.api.session_hours),
+        attempts=settings.api.sign_in_attempts,
+    )
+    return Services(
+        settings=settings,
+        clock=clock,
+        sessions=sessions,
+        doorkeeper=doorkeeper,
+        evidence=open_store(settings.storage, settings.storage.evidence_bucket),
+        derived=open_store(settings.storage, settings.storage.derived_bucket),
+        watchers=Watchers(conninfo(settings)),
+        viewings=Viewings(clock),
+    )
+
+
+def _services(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
+    return services
+
+
+Use = Annotated[Services, Depends(_services)]
