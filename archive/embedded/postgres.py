@@ -21,6 +21,7 @@ from config.clock import Clock
 
 USER = "tyndau"
 DATABASE = "tyndau"
+PATIENCE_S = 30.0  # a checkpoint is written at the end
 OPTIONS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -52,12 +53,14 @@ def start_postgres(folder: Folder, clock: Clock) -> Postgres:
     unroot = unroot_prefix([binaries])
     if not (data / "PG_VERSION").exists():
         _init(folder, binaries, data, unroot)
-    await_orphan(folder.process("postgres"), str(data), clock)
+    await_orphan(folder.process("postgres"), str(data), PATIENCE_S, clock)
     (data / "postmaster.pid").unlink(missing_ok=True)  # the folder's lock is ours and the orphan is gone: stale
     port = folder.ports("postgres", ["sql"])["sql"]
     options = [word for name, value in {**OPTIONS, "port": str(port)}.items() for word in ("-c", f"{name}={value}")]
     program = [str(binaries / "postgres"), "-D", str(data), *options]
-    process = start("postgres", program, folder=folder.path, stop_signal=signal.SIGINT, unroot=unroot)
+    process = start(
+        "postgres", program, folder=folder.path, stop_signal=signal.SIGINT, patience_s=PATIENCE_S, unroot=unroot
+    )
     folder.note_process("postgres", process.pid)
     url = f"postgresql://{USER}:{folder.secret('postgres')}@{LOOPBACK}:{port}"
     try:

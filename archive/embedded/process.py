@@ -17,18 +17,20 @@ from config.clock import Clock
 UNROOT = Path(__file__).with_name("unroot.py")
 POLL_S = 0.05
 START_WITHIN_S = 90.0
-STOP_WITHIN_S = 30.0
 
 
 class ServerProcess:
     """A running server. The kernel sends it `stop_signal` when the thread that started it ends."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path, stop_signal: signal.Signals) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], log: Path, stop_signal: signal.Signals, patience_s: float
+    ) -> None:
         self.name = name
         self.log = log
         self.pid = process.pid
         self._process = process
         self._stop_signal = stop_signal
+        self._patience_s = patience_s
         self.stopping = False
 
     def wait_ready(self, ready: Callable[[], bool], clock: Clock) -> None:
@@ -51,7 +53,7 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(self._stop_signal)
         try:
-            self._process.wait(STOP_WITHIN_S)
+            self._process.wait(self._patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -72,10 +74,14 @@ def start(
     *,
     folder: Path,
     stop_signal: signal.Signals,
+    patience_s: float,
     env: Mapping[str, str] | None = None,
     unroot: Sequence[str] = (),
 ) -> ServerProcess:
-    """Start `program` (its first word an absolute path) in a session of its own: Ctrl-C is ours to handle."""
+    """Start `program` (its first word an absolute path) in a session of its own: Ctrl-C is ours to handle.
+
+    At the end it has `patience_s` after `stop_signal` before it is killed.
+    """
     log = folder / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -87,7 +93,7 @@ def start(
             cwd=folder,
             start_new_session=True,
         )
-    return ServerProcess(name, process, log, stop_signal)
+    return ServerProcess(name, process, log, stop_signal, patience_s)
 
 
 def unroot_prefix(needs: Sequence[Path]) -> list[str]:
@@ -110,12 +116,12 @@ def unroot_prefix(needs: Sequence[Path]) -> list[str]:
     )
 
 
-def await_orphan(pid: int | None, marker: str, clock: Clock) -> None:
+def await_orphan(pid: int | None, marker: str, patience_s: float, clock: Clock) -> None:
     """Wait until a server left by a killed parent has ended; it was told to by the kernel.
 
     `marker` is a word of its argument list, so that another process with its number is left alone.
     """
-    deadline = clock.monotonic_s() + STOP_WITHIN_S
+    deadline = clock.monotonic_s() + patience_s
     while pid and marker in _arguments(pid):
         if clock.monotonic_s() > deadline:
             os.kill(pid, signal.SIGKILL)

@@ -26,12 +26,14 @@ PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
     "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc",
 )  # fmt: skip
+# Its filer waits 15 s for streams to itself. A killed store has lost nothing it acknowledged (tests).
+PATIENCE_S = 3.0
 # One volume file per bucket at first instead of seven, none preallocated, as many as the disk holds.
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 OPTIONS = (
     "-ip=" + LOOPBACK, "-ip.bind=" + LOOPBACK, "-master.volumeSizeLimitMB=1024", "-volume.max=0",
     "-volume.preStopSeconds=0", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false",
-    "-master.telemetry=false",
+    "-master.telemetry=false", "-master.electionTimeout=1s", "-master.heartbeatInterval=200ms",
 )  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
     """
     data = folder.path / "store"
     data.mkdir(exist_ok=True, mode=0o700)
-    await_orphan(folder.process("store"), str(data), clock)
+    await_orphan(folder.process("store"), str(data), PATIENCE_S, clock)
     ports = folder.ports("store", PORTS)
     config = folder.path / "s3.json"
     keys = {name: (f"tyndau-{name}", folder.secret(f"store.{name}")) for name in ("archive", "agent")}
@@ -63,7 +65,9 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
         f"-s3.localSocket={_socket(folder, 's3')}", f"-filer.localSocket={_socket(folder, 'filer')}",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]  # fmt: skip
-    process = start("store", program, folder=folder.path, stop_signal=signal.SIGTERM, env=ENVIRONMENT)
+    process = start(
+        "store", program, folder=folder.path, stop_signal=signal.SIGTERM, patience_s=PATIENCE_S, env=ENVIRONMENT
+    )
     folder.note_process("store", process.pid)
     archive, agent = (_storage(base, ports["s3.port"], *keys[name]) for name in ("archive", "agent"))
     try:
