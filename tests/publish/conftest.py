@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import hearing as hearings
-
 from archive.publish.copies import Copies, make_copies
+from tests.publish import hearing as hearings
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hearing import (
+
+from archive.domain.chain import sha256_hex
+from archive.domain.errors import BadInput
+from archive.domain.media import Source, SourceKind
+from archive.publish.copies import Copies, make_copies, upload
+from archive.publish.fragments import fragment_index
+from archive.publish.plan import make_plan
+from tests.publish.hearing import (
     CAM_RUNS,
     CHANNELS,
     FPS,
@@ -25,13 +32,6 @@ from hearing import (
     microphones,
     record_run,
 )
-
-from archive.domain.chain import sha256_hex
-from archive.domain.errors import BadInput
-from archive.domain.media import Source, SourceKind
-from archive.publish.copies import Copies, make_copies, upload
-from archive.publish.fragments import fragment_index
-from archive.publish.plan import make_plan
 
 AV_OFFSET_S = 0.040
 RATE = 48_000
