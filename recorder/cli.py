@@ -159,9 +159,7 @@ def _run(recording: Recording, duration_s: float | None) -> tuple[Summary, str]:
     if disk:
         return summary, f"{recording.folder.path}: recording stopped, {disk}; free some space and start again"
     silent = [owner for owner in recording.owners if not owner.opened]
-    lines = [
-        f"source {o.name} never opened ({o.detail or 'nothing came'}); check its power and address" for o in silent
-    ]
+    lines = [f"source {o.name} never opened: {o.detail or 'nothing came; check its power and address'}" for o in silent]
     return summary, " · ".join(lines)
 
 

@@ -44,6 +44,10 @@ class Ledger:
         """From `since` on something should be recorded: at the start and after a pause."""
         self._missing_since, self._cause, self._detail = since, GapCause.LATE_START, ""
 
+    def explain(self, detail: str) -> None:
+        """Why nothing comes at the moment; stands in the gap's line."""
+        self._detail = detail
+
     def resume_at(
         self, *, runs: int, segments: int, end_ticks: int | None, missing_since: datetime | None, after_failure: bool
     ) -> None:

@@ -21,7 +21,7 @@ from recorder import launch
 from recorder.command import Pipes
 from recorder.levels import LevelReader
 
-_SECRET = re.compile(r"(?<=//)[^/@\s]*@")
+_NOISE = re.compile(r"(?<=//)[^/@\s]*@|^(\[[^\]]*\]\s*)+")  # credentials; FFmpeg's names for its parts
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Process:
 
     def last_message(self) -> str:
         """The last line it wrote about trouble, without credentials."""
-        return _SECRET.sub("", self.messages[-1]) if self.messages else ""
+        return _NOISE.sub("", self.messages[-1]) if self.messages else ""
 
     def says(self, text: str) -> bool:
         """Whether it wrote `text` in one of its last lines."""

@@ -243,7 +243,9 @@ class SourceOwner:
             return look(self.planned.address, self.planned.source.channels)
         except (Unavailable, BadInput) as error:
             self._failures += 1
-            self._trouble(str(error), RunEnd.SOURCE_FAILED)
+            detail = str(error).removeprefix(f"source {self.name}: ")
+            self.ledger.explain(detail)
+            self._trouble(detail, RunEnd.SOURCE_FAILED)
             return None
 
     def _trouble(self, detail: str, reason: RunEnd) -> None:
