@@ -19,7 +19,8 @@ FRAME = RATE * 50 // 1000  # samples
 _LOWEST_DB, _STEP_DB, _BINS = -100.0, 0.5, 201
 # Quieter than any microphone: a hole in the record, or a channel that is cut off.
 _SILENT_DB = -92.0
-_FLOOR_PERCENT, _VOICE_PERCENT = 10, 50
+_FLOOR_PERCENT, _VOICE_PERCENT = 30, 50
+_FLOOR_FRAMES, _VOICE_FRAMES = 20, 40  # 1 s and 2 s: with less a floor or a voice counts as unknown
 
 Levels = NDArray[np.float32]  # (channels, frames of 50 ms), dB
 
@@ -86,7 +87,7 @@ class Room:
         return cls(tuple(Histogram() for _ in range(channels)), tuple(Histogram() for _ in range(channels)))
 
     def heard(self, levels: Levels) -> Room:
-        """With the noise of `levels` taken into account; holes do not count as quiet."""
+        """With `levels` of frames in which nobody spoke; holes do not count as quiet."""
         noise = (seen.plus(row[row > _SILENT_DB]) for seen, row in zip(self.noise, levels, strict=True))
         return Room(tuple(noise), self.voice)
 
@@ -96,15 +97,22 @@ class Room:
         return Room(self.noise, tuple(voice))
 
     def floors_db(self) -> NDArray[np.float32]:
-        """Each microphone's noise floor; -100 where nothing but silence was heard."""
-        floors = (seen.percentile(_FLOOR_PERCENT) for seen in self.noise)
-        return np.array([_LOWEST_DB if floor is None else floor for floor in floors], dtype=np.float32)
+        """Each microphone's noise floor. One that is never heard in silence (switched off, gated) counts as the
+        noisiest known; all are nought, so that raw levels decide, until a second of any is known.
+        """
+        floors = [seen.percentile(_FLOOR_PERCENT) if seen.frames >= _FLOOR_FRAMES else None for seen in self.noise]
+        noisiest = max((floor for floor in floors if floor is not None), default=0.0)
+        return np.array([noisiest if floor is None else floor for floor in floors], dtype=np.float32)
+
+    def knows_floors(self) -> bool:
+        """Whether any microphone has been heard for a second while nobody spoke."""
+        return any(seen.frames >= _FLOOR_FRAMES for seen in self.noise)
 
     def voice_db(self, channel: int) -> float | None:
         """The usual level of the voice at `channel` above its floor; None before 2 s of it."""
         seen = self.voice[channel]
         usual = seen.percentile(_VOICE_PERCENT)
-        return None if usual is None or seen.frames < 40 else usual - _LOWEST_DB
+        return None if usual is None or seen.frames < _VOICE_FRAMES else usual - _LOWEST_DB
 
     def to_json(self) -> dict[str, Any]:
         return {key: [seen.to_json() for seen in getattr(self, key)] for key in ("noise", "voice")}

@@ -164,7 +164,7 @@ def _within(spans: Sequence[Span], done: Cut, cut: Cut) -> Iterator[Span]:
 def _known(room: Room, speech: Speech, window: Sound, start: int, end: int) -> Room:
     """What the window teaches about its microphones, from `start` to `end` only: the rest comes again."""
     frames = slice((max(start, window.start) - window.start) // FRAME, (end - window.start) // FRAME)
-    room = room.heard(speech.levels[:, frames])
+    room = room.heard(speech.levels[:, frames][:, speech.quiet[frames]])
     for span in speech.spans:
         if not span.overlap and start <= span.start and span.end <= end:
             at = slice((span.start - window.start) // FRAME, (span.end - window.start) // FRAME)

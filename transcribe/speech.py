@@ -18,9 +18,10 @@ LEAD = 250 * SAMPLES_PER_MS  # sound that is heard before and after a span, if n
 _SWITCH_DB = 3.0  # another microphone takes over when it is so much above …
 _SWITCH_FRAMES = 6  # … for 300 ms
 _AUDIBLE_DB = 6.0  # a stretch in which no microphone rises so far above its floor is noise
+_GAIN_DB = 15.0
 _OVERLAP_DB = 6.0
 _OVERLAP_FRAMES = 20  # 1 s
-_OVERLAP_BRIDGE = 6
+_OVERLAP_BRIDGE = 10
 _OVERLAP_ALIKE = 0.5
 
 
@@ -57,33 +58,48 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What was found in a window: stretches with speech (any microphone), spans, and levels above the floors."""
+    """What was found in a window.
+
+    `stretches` have speech at any microphone, `spans` say at which; `levels` and `above_db` (above the
+    floors) are per 50-ms frame, `quiet` marks the frames in which nobody speaks.
+    """
 
     stretches: tuple[tuple[int, int], ...]
     spans: tuple[Span, ...]
     levels: Levels
     above_db: Levels
+    quiet: NDArray[np.bool_]
 
 
 def find_speech(sound: Sound, room: Room, vad: VoiceActivity) -> Speech:
     """Stretches and spans of a window, on the time line; `room` is what was known before it."""
     levels = levels_db(sound.pcm)
     if not levels.shape[1]:
-        return Speech((), (), levels, levels)
-    floors = room.heard(levels).floors_db()
-    above = smoothed(levels - floors[:, None])
-    local = _with_margins(vad(_sum(sound, floors)), sound.pcm.shape[1])
-    local = [(start, end) for start, end in local if _audible(above, start, end)]
-    spans = [span for start, end in local for span in _spans(levels, above, start, end, room)]
-    spans = _with_leads(_merged(spans), sound.pcm.shape[1])
+        return Speech((), (), levels, levels, np.zeros(0, dtype=np.bool_))
+    local = _with_margins(vad(_sum(sound, room.floors_db())), sound.pcm.shape[1])
+    quiet = _quiet(local, levels)
+    known = room.heard(levels[:, quiet])
+    above = smoothed(levels - known.floors_db()[:, None])
+    if known.knows_floors():
+        local = [(start, end) for start, end in local if _audible(above, start, end)]
+    spans = _merged([span for start, end in local for span in _spans(levels, above, start, end, room)])
+    spans = _with_leads(spans, sound.pcm.shape[1])
     moved = (replace(span, start=span.start + sound.start, end=span.end + sound.start) for span in spans)
     stretches = tuple((start + sound.start, end + sound.start) for start, end in local)
-    return Speech(stretches, tuple(moved), levels, above)
+    return Speech(stretches, tuple(moved), levels, above, quiet)
+
+
+def _quiet(stretches: list[tuple[int, int]], levels: Levels) -> NDArray[np.bool_]:
+    quiet = np.ones(levels.shape[1], dtype=np.bool_)
+    for start, end in stretches:
+        first, last = _frames(start, end, levels)
+        quiet[first:last] = False
+    return quiet
 
 
 def _sum(sound: Sound, floors: NDArray[np.float32]) -> Samples:
-    """All microphones added with gains that make their floors equal; the middle one keeps its gain."""
-    gains = 10 ** ((float(np.median(floors)) - floors) / 20)
+    """All microphones added with gains that make their floors equal, 15 dB at most; the middle one keeps its gain."""
+    gains = 10 ** (np.clip(float(np.median(floors)) - floors, -_GAIN_DB, _GAIN_DB) / 20)
     total = np.zeros(sound.pcm.shape[1], dtype=np.float32)
     for row, gain in zip(sound.pcm, gains, strict=True):
         total += row * np.float32(gain / 32768)
