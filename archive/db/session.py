@@ -99,7 +99,7 @@ def _translate(context: ExceptionContext) -> None:
     error = context.original_exception
     if not isinstance(error, psycopg.OperationalError):
         return
-    reason = (str(error).strip().splitlines() or ["no answer"])[-1].strip()
+    reason = (str(error).strip().splitlines() or ["no answer"])[0].rpartition("failed: ")[2].strip()
     if "does not exist" in reason or "authentication failed" in reason:
         raise Misconfigured(f"the database refuses: {reason}; check database.url") from error
     gone = context.connection is None or context.is_disconnect

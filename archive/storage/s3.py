@@ -208,8 +208,8 @@ def _meaning(error: S3Error, what: str) -> NotFound | StoreUnavailable | StoreRe
 
 
 def _short(error: BaseException) -> str:
-    reason = getattr(error, "reason", None) or error
-    return f"{type(reason).__name__}: {reason}"[:160]
+    reason = str(getattr(error, "reason", None) or error)
+    return (reason.rpartition(": ")[2] or type(error).__name__)[:160]
 
 
 def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:

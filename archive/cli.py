@@ -1,0 +1,97 @@
+"""`tyndau db upgrade`, `tyndau user add`, `tyndau worker`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from archive import accounts
+from archive.db.session import make_sessions, upgrade
+from archive.domain.access import Role
+from archive.domain.errors import BadInput
+from archive.jobs.app import QUEUES
+from archive.jobs.worker import run_worker
+from config.log import configure
+from config.settings import load_settings
+
+
+@click.group()
+def db() -> None:
+    """Look after the catalogue's database.
+
+    Example: tyndau db upgrade
+    """
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this program's schema; running it twice is harmless.
+
+    Example: TYNDAU_DATABASE__URL=postgresql://tyndau@db/tyndau tyndau db upgrade
+    """
+    upgrade(load_settings())
+    click.echo("The database is up to date.")
+
+
+@click.group()
+def user() -> None:
+    """Look after local accounts.
+
+    Example: tyndau user add aigul --role judge --name "Айгүл Қасымова"
+    """
+
+
+@user.command("add")
+@click.argument("username")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--name", "display_name", default="", help="As shown to others; the user name if left out.")
+@click.option("--court", help="Code of the court the person works at; parties have none.")
+@click.option("--language", type=click.Choice(accounts.LANGUAGES), default="ru", show_default=True)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def user_add(
+    username: str, role: str, display_name: str, court: str | None, language: str, password_stdin: bool
+) -> None:
+    """Add an account.
+
+    Example: pwgen 16 1 | tyndau user add aigul --role judge --name "Айгүл Қасымова" --court saryarka --password-stdin
+    """
+    sessions = make_sessions(load_settings(), pool_size=1)
+    with sessions.begin() as session:
+        accounts.add_user(
+            session,
+            username=username,
+            password=_password(password_stdin),
+            display_name=display_name,
+            role=Role(role),
+            court=court,
+            language=language,
+        )
+    click.echo(f"{username.lower()} may sign in.")
+
+
+@click.command()
+@click.option(
+    "--queues", default=",".join(QUEUES), show_default=True, help="What this machine works on, separated by commas."
+)
+@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs at a time.")
+@click.option("--until-idle", is_flag=True, help="Stop when nothing is left to do.")
+def worker(queues: str, concurrency: int, until_idle: bool) -> None:
+    """Recognise speech, publish access copies, check what was stored; any number of machines may do so.
+
+    Example: tyndau worker --queues asr --concurrency 1
+    """
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    unknown = set(names) - set(QUEUES)
+    if unknown or not names:
+        raise click.UsageError(f"--queues takes {', '.join(QUEUES)}, separated by commas")
+    configure()
+    run_worker(load_settings(), names, concurrency, stop_when_idle=until_idle)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    if not sys.stdin.isatty():
+        raise BadInput("no password; type it at a terminal or use --password-stdin")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
