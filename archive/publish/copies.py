@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def make_copies(plan: Plan, evidence: ObjectStore, folder: Path, scratch: Path) 
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    work = Work(plan, folder)
-    work.run(evidence, scratch)
+    with closing(Work(plan, folder)) as work:
+        work.run(evidence, scratch)
     video = [_put(plan, folder, c.rendition, c.source.name) for c in work.cameras.values() if c.rendition]
     sounds = [_put(plan, folder, m.rendition, m.id) for m in work.sounding if m.rendition]
     if work.sounding:

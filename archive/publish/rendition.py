@@ -121,10 +121,13 @@ class Rendition:
         self._append(Sample(at, sample.shown, sample.duration, sample.key, sample.data))
 
     def finish(self, end: int) -> None:
-        """Say what lies between the last sample and `end`, and close the files."""
+        """Say what lies between the last sample and `end`."""
         self._bridge(end)
         self._flush()
         self._fill(end)
+
+    def close(self) -> None:
+        """Close the files; nothing can be added any more."""
         for file in self.files:
             file.close()
 

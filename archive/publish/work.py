@@ -136,6 +136,16 @@ class Work:
                 report(logger, "PUB-001", recording=self.plan.recording, seq=placed.segment.seq, detail=str(error))
         self._finish()
 
+    def close(self) -> None:
+        """Close all files."""
+        for rendition in (
+            self.mix,
+            *(m.rendition for m in self.microphones.values()),
+            *(c.rendition for c in self.cameras.values()),
+        ):
+            if rendition is not None:
+                rendition.close()
+
     def _read(self, path: Path, placed: Placed) -> None:
         for unit in units(path, placed):
             if unit.track is None:
@@ -160,7 +170,7 @@ class Work:
         if self.sounding:
             for sample in self._mixer.finish(end):
                 self.mix.add(sample, self._mixer.format)
-        self.mix.finish(end)
+            self.mix.finish(end)
         for microphone in self.microphones.values():
             microphone.finish(end)
         for camera in self.cameras.values():

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,56 @@ def test_flac_microphones_are_encoded_for_browsers(tmp_path: Path, tool: Any) ->
     line = sound(made.folder / "mics" / "witness.mp4", 10)
     assert onset(line, 2.5) == pytest.approx(2.5, abs=AV_OFFSET_S)
     assert pitch(line, 3.53) == pytest.approx(600 + 50 * (3 + 24), abs=15)
+
+
+def test_reordered_pictures_keep_their_times(tmp_path: Path, tool: Any) -> None:
+    """A camera's own encoder may use B-frames."""
+    store = Folder(tmp_path / "evidence")
+    graph = tool.lavfi_video(FPS, "640x360", 0)
+    codec = ["-c:v", "libx264", "-bf", "3", "-b_strategy", "0", "-g", "50", "-pix_fmt", "yuv420p"]
+    segments = record_run(store, "cam", 1, 200, ["-i", graph, "-t", "14", *codec], 0)
+    plan = make_plan(RECORDING, "cd" * 32, ZERO, SOURCES[:1], segments)
+    (tmp_path / "copies").mkdir()
+    made = make_copies(plan, store, tmp_path / "copies", tmp_path / "segment")
+    shown = frames(made.folder / "cam" / "_video.mp4", tool)
+    assert [number for _, number in shown] == list(range(350))
+    steps = [round((b - a) * 1000) for (a, _), (b, _) in pairwise(shown)]
+    assert set(steps) == {40}
+    first = fragment_index(made.folder / "cam" / "_video.mp4")[0]  # the encoder holds two pictures back
+    assert first.start / 90_000 == pytest.approx(0.2 + 2 / FPS, abs=0.001)
+    assert made.contents["audio"] == []
+
+
+def test_a_camera_with_other_parameters_gets_a_file_and_header_of_its_own(tmp_path: Path, tool: Any) -> None:
+    store = Folder(tmp_path / "evidence")
+    segments = []
+    for run, size in enumerate(("640x360", "480x272", "640x360"), start=1):
+        graph = tool.lavfi_video(FPS, size, (run - 1) * 5 * FPS)
+        args = ["-i", graph, "-t", "5", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50"]
+        segments += record_run(store, "cam", run, (run - 1) * 5_000, args, len(segments))
+    plan = make_plan(RECORDING, "cd" * 32, ZERO, SOURCES[:1], segments)
+    (tmp_path / "copies").mkdir()
+    made = make_copies(plan, store, tmp_path / "copies", tmp_path / "segment")
+    files = [f"cam/_video{n}.mp4" for n in ("", ".2", ".3")]
+    assert set(files) <= made.contents["files"].keys()
+    assert [n for file in files for _, n in frames(made.folder / file, tool)] == list(range(375))
+    assert (made.folder / "cam" / "_video.m3u8").read_text().count("#EXT-X-MAP") == 3
+
+
+def test_a_camera_with_a_microphone_of_its_own(tmp_path: Path, tool: Any) -> None:
+    store = Folder(tmp_path / "evidence")
+    inputs = ["-i", tool.lavfi_video(FPS, "640x360", 0), "-f", "lavfi", "-i", tool.lavfi_audio(0)]
+    codec = ["-c:v", "libx264", "-tune", "zerolatency", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    segments = record_run(store, "cam", 1, 1_000, [*inputs, *codec, "-t", "8"], 0)
+    plan = make_plan(RECORDING, "cd" * 32, ZERO, [Source("cam", SourceKind.CAMERA, ("room",), True)], segments)
+    (tmp_path / "copies").mkdir()
+    made = make_copies(plan, store, tmp_path / "copies", tmp_path / "segment")
+    assert [a["id"] for a in made.contents["audio"]] == ["mix", "cam/room"]
+    times = {n: time for time, n in frames(made.folder / "cam" / "_video.mp4", tool)}
+    for name in ("mix", "cam/room"):
+        line = sound(made.folder / f"{name}.mp4", 12)
+        for second in range(1, 8):
+            assert onset(line, 1 + second) == pytest.approx(times[second * FPS], abs=AV_OFFSET_S)
 
 
 def test_nothing_at_all_is_published_as_nothing(tmp_path: Path) -> None:
