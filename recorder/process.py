@@ -8,7 +8,6 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive.domain.errors import Misconfigured
+from config.children import launched
 from config.clock import Clock
-from recorder import launch
 from recorder.command import Pipes
 from recorder.levels import LevelReader
 
@@ -35,7 +34,7 @@ class Progress:
 
 
 class Process:
-    """A running FFmpeg. Create it in a thread that lives at least as long as it (see launch)."""
+    """A running FFmpeg. Create it in a thread that lives at least as long as it (see config.children)."""
 
     def __init__(
         self, build: Callable[[Pipes], Sequence[str]], folder: Path, clock: Clock, levels: LevelReader
@@ -119,10 +118,9 @@ class Process:
 
 
 def _start(command: Sequence[str], handles: tuple[int, ...], folder: Path) -> subprocess.Popen[bytes]:
-    shim = [sys.executable, "-I", "-S", "-E", launch.__file__, str(os.getpid())]
     try:
         return subprocess.Popen(
-            [*shim, *command],
+            launched(command, signal.SIGKILL),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -1,0 +1,245 @@
+"""The courtroom's service against the real API, PostgreSQL and S3: recorded, carried over, taken up after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from archive import accounts
+from archive.db import catalogue, rooms
+from archive.db.session import Sessions, make_sessions, upgrade
+from archive.domain.access import Role
+from archive.embedded import embedded
+from archive.storage.s3 import open_store
+from archive.verify import verify
+from config.children import Children
+from config.settings import Settings
+from tests.recorder.console import TYNDAU, chain, environment
+from tests.waiting import wait_for
+
+ROOM = "room-1"
+NAMES = {"name_kk": "Сот", "name_ru": "Суд", "name_en": "Court"}
+
+
+@dataclass(frozen=True)
+class Court:
+    """A running data centre with one courtroom and one hearing."""
+
+    settings: Settings
+    sessions: Sessions
+    hearing: uuid.UUID
+    clerk: uuid.UUID
+    agent: dict[str, str]
+
+    def order(self, kind: str, **args: str) -> uuid.UUID:
+        """Ask the room's agent for something; the command's id."""
+        with self.sessions.begin() as session:
+            return rooms.order(session, self.hearing, kind, args, self.clerk)
+
+    def obeyed(self, command: uuid.UUID) -> bool:
+        """Whether the agent did it; fails the test when it refused."""
+        with self.sessions() as session:
+            state = rooms.order_state(session, self.hearing, command)
+        assert state is not None
+        assert state.ok is not False or not state.done, state.detail
+        return state.done
+
+    def value(self, sql: str, **values: Any) -> Any:
+        """One value of the catalogue."""
+        with self.sessions() as session:
+            return session.execute(text(sql), values).scalar()
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Court]:
+    """PostgreSQL, the store and the API, with a room enrolled."""
+    folder = tmp_path_factory.mktemp("court")
+    with embedded(folder / "data") as servers, Children(folder / "logs") as children:
+        settings = servers.settings(Settings())
+        upgrade(settings)
+        sessions = make_sessions(settings, pool_size=2)
+        hearing, clerk, token = _prepare(sessions)
+        env = environment(home) | _server_environment(settings)
+        api = children.start("api", [TYNDAU, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
+        assert api.stdout
+        url = json.loads(api.stdout.readline())["url"]
+        store = servers.agent_storage
+        agent = {
+            "TYNDAU_AGENT__SERVER": url,
+            "TYNDAU_AGENT__TOKEN": token,
+            "TYNDAU_AGENT__COURTROOM": ROOM,
+            "TYNDAU_AGENT__SOURCES": json.dumps({"cam": "lavfi:testsrc2=s=320x180:r=25", "mics": "lavfi:sine=440"}),
+            "TYNDAU_STORAGE__ENDPOINT": store.endpoint,
+            "TYNDAU_STORAGE__SECURE": "false",
+            "TYNDAU_STORAGE__ACCESS_KEY": store.access_key.get_secret_value(),
+            "TYNDAU_STORAGE__SECRET_KEY": store.secret_key.get_secret_value(),
+        }
+        yield Court(settings, sessions, hearing, clerk, agent)
+        sessions.kw["bind"].dispose()
+
+
+def _prepare(sessions: Sessions) -> tuple[uuid.UUID, uuid.UUID, str]:
+    with sessions.begin() as session:
+        catalogue.import_courts(
+            session, {"courts": [{"code": "court", **NAMES}], "courtrooms": [{"court": "court", "code": ROOM, **NAMES}]}
+        )
+    with sessions.begin() as session:
+        clerk = accounts.add_user(
+            session,
+            username="clerk",
+            password="a long enough password",
+            display_name="Clerk",
+            role=Role.SECRETARY,
+            court="court",
+        )
+    hearing = {
+        "external_id": "h-1",
+        "case": {"court": "court", "number": "1", "kind": "civil", "title": "A — B"},
+        "courtroom": ROOM,
+        "scheduled_utc": datetime.now(UTC).isoformat(),
+        "class": "open",
+        "participants": [{"name": "Clerk", "role": "secretary", "username": "clerk"}],
+    }
+    with sessions.begin() as session:
+        made = catalogue.import_hearings(session, {"courts": [], "courtrooms": [], "hearings": [hearing]})["h-1"]
+        return made, clerk, catalogue.enrol_agent(session, ROOM, "agent-1")
+
+
+def _server_environment(settings: Settings) -> dict[str, str]:
+    storage = settings.storage
+    return {
+        "TYNDAU_DATA_DIR": str(settings.data_dir),
+        "TYNDAU_DATABASE__URL": settings.database.url.get_secret_value(),
+        "TYNDAU_STORAGE__ENDPOINT": storage.endpoint,
+        "TYNDAU_STORAGE__SECURE": "false",
+        "TYNDAU_STORAGE__ACCESS_KEY": storage.access_key.get_secret_value(),
+        "TYNDAU_STORAGE__SECRET_KEY": storage.secret_key.get_secret_value(),
+    }
+
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def serve(court: Court, home: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts an agent on this test's own spool; ends all that were started."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, **env: str) -> subprocess.Popen[str]:
+        whole = environment(home) | court.agent | {"TYNDAU_AGENT__SPOOL": str(tmp_path / "spool")} | env
+        with (tmp_path / "agent.log").open("a") as log:
+            started.append(subprocess.Popen([TYNDAU, "agent", *arguments], env=whole, stderr=log, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
+def _recordings(tmp_path: Path) -> list[Path]:
+    return sorted(p for p in (tmp_path / "spool").glob("2*") if (p / "chain.jsonl").exists())
+
+
+def _stored(court: Court, folder: Path) -> dict[str, bytes]:
+    """Objects of a recording in the evidence bucket by the end of their key."""
+    store = open_store(court.settings.storage, court.settings.storage.evidence_bucket)
+    prefix = f"{ROOM}/{folder.name}/"
+    found = {}
+    for item in store.list(prefix):
+        with store.open_range(item.key) as stream, closing(stream):
+            found[item.key.removeprefix(prefix)] = stream.read()
+    return found
+
+
+def _archived(court: Court, folder: Path) -> bool:
+    sql = "SELECT manifest_sha256 IS NOT NULL FROM recordings WHERE id = :id"
+    return bool(court.value(sql, id=folder.name))
+
+
+def test_a_hearing_is_recorded_and_carried_over(court: Court, serve: Start, tmp_path: Path) -> None:
+    agent = serve("--until-idle")
+    begun = court.order("start")
+    wait_for(lambda: court.obeyed(begun), 30, "the start")
+    folder = wait_for(lambda: _recordings(tmp_path), 5, "the recording")[0]
+    noted = court.order("note", code="oath", text="Куә ант берді")
+    paused = court.order("pause", reason="deliberation")
+    wait_for(lambda: court.obeyed(paused), 20, "the pause")
+    resumed = court.order("resume")
+    wait_for(lambda: court.obeyed(resumed), 20, "going on")
+    wait_for(lambda: len(chain(folder, "run")) == 4, 20, "new runs")
+    wait_for(lambda: [p for p in folder.glob("*/.open/002*") if p.stat().st_size], 20, "media of the new runs")
+    ended = court.order("stop")
+    wait_for(lambda: court.obeyed(ended) and court.obeyed(noted), 30, "the stop")
+    assert agent.wait(60) == 0
+    assert verify(folder).ok
+    assert chain(folder, "gap") == []
+    assert _archived(court, folder)
+    stored = _stored(court, folder)
+    segments = chain(folder, "segment")
+    for segment in segments:
+        key = f"{segment['source']}/{segment['seq']:06d}-{segment['sha256'][:16]}.mp4"
+        assert stored[key] == (folder / segment["file"]).read_bytes()
+    pieces = [stored[key] for key in sorted(stored) if key.startswith("chain/")]
+    assert b"".join(pieces) == (folder / "chain.jsonl").read_bytes()
+    assert court.value("SELECT count(*) FROM segments WHERE recording_id = :id", id=folder.name) == len(segments)
+
+
+def test_a_killed_agent_takes_the_hearing_up_again(court: Court, serve: Start, tmp_path: Path) -> None:
+    agent = serve()
+    begun = court.order("start")
+    wait_for(lambda: court.obeyed(begun), 30, "the start")
+    first = wait_for(lambda: _recordings(tmp_path), 5, "the recording")[0]
+    wait_for(lambda: len([p for p in first.glob("*/.open/*.part") if p.stat().st_size]) == 2, 20, "media")
+    agent.send_signal(signal.SIGKILL)
+    agent.wait()
+
+    agent = serve("--until-idle")
+    second = wait_for(lambda: _recordings(tmp_path)[1:], 30, "the second recording")[0]
+    assert chain(first, "stop")[0]["reason"] == "interrupted"
+    assert {gap["cause"] for gap in chain(first, "gap")} == {"killed"}
+    wait_for(lambda: len([p for p in second.glob("*/.open/*.part") if p.stat().st_size]) == 2, 20, "media again")
+    ended = court.order("stop")
+    wait_for(lambda: court.obeyed(ended), 30, "the stop")
+    assert agent.wait(60) == 0
+    assert verify(first).ok
+    assert verify(second).ok
+    assert _archived(court, first)
+    assert _archived(court, second)
+    assert chain(second, "start")[0]["hearing"] == chain(first, "start")[0]["hearing"] == str(court.hearing)
+
+
+def test_an_unreachable_store_does_not_hold_up_capture(court: Court, serve: Start, tmp_path: Path) -> None:
+    """Nobody listens where the store should be; later it is there, and everything is carried over."""
+    agent = serve(TYNDAU_STORAGE__ENDPOINT="127.0.0.1:9")
+    begun = court.order("start")
+    wait_for(lambda: court.obeyed(begun), 30, "the start")
+    folder = wait_for(lambda: _recordings(tmp_path), 5, "the recording")[0]
+    wait_for(lambda: len(chain(folder, "segment")) >= 2, 30, "closed segments while the store is away")
+    ended = court.order("stop")
+    wait_for(lambda: court.obeyed(ended), 30, "the stop")
+    assert verify(folder).ok
+    assert not _archived(court, folder)
+    agent.terminate()
+    assert agent.wait(60) == 0
+    assert serve("--until-idle").wait(90) == 0
+    assert _archived(court, folder)
+
+
+def test_two_agents_never_serve_one_spool(serve: Start, tmp_path: Path) -> None:
+    serve()
+    wait_for(lambda: (tmp_path / "spool" / "outbox.sqlite").exists(), 20, "the first agent")
+    assert serve().wait(30) == 1
+    assert "another agent serves" in (tmp_path / "agent.log").read_text()
