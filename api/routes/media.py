@@ -42,7 +42,8 @@ class Unsatisfiable(Exception):
     """The range lies outside the file."""
 
 
-@router.api_route("/{recording}/media/{path:path}", methods=["GET", "HEAD"], response_class=StreamingResponse)
+@router.head("/{recording}/media/{path:path}", operation_id="media_head", response_class=StreamingResponse)
+@router.get("/{recording}/media/{path:path}", response_class=StreamingResponse)
 def media(recording: str, path: str, request: Request, who: Who, services: Use) -> Response:
     """A file of the access copies, or one byte range of it."""
     standing = guard.to_recording(services, who, recording, Action.VIEW)

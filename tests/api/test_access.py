@@ -1,0 +1,245 @@
+"""Invariant 9: one table decides, as function and as SQL, for every route there is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from archive.db import hearings as db
+from archive.db import people, tables
+from archive.domain import access
+from archive.domain.access import GRANTABLE, AccessClass, Action, Relation, Role, decide
+from tests.api.conftest import Running
+from tests.api.world import Court, Held, Person, SignedIn
+
+As = Callable[[Person], SignedIn]
+
+TIES = {
+    "own": {Relation.NAMED, Relation.CASE},
+    "case": {Relation.CASE},
+    "court": set(),
+    "other": set(),
+}
+
+
+def relations(person: Person, held: Held) -> set[Relation]:
+    """What ties a person of the test court to a hearing, worked out apart from the code."""
+    tied = set(TIES[held.where]) if person.role in (Role.SECRETARY, Role.JUDGE, Role.PARTY) else set()
+    return tied | ({Relation.COURT} if person.at_court and held.where != "other" else set())
+
+
+def expected(person: Person, held: Held, action: Action) -> int:
+    """The status an allowed, denied or hidden thing has."""
+    decision = decide(person.role, relations(person, held), AccessClass(held.access_class), action)
+    return 200 if decision.allowed else 403 if decision.visible else 404
+
+
+# --- the table itself --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("access_class", AccessClass)
+def test_without_a_tie_there_is_no_content(role: Role, access_class: AccessClass) -> None:
+    for action in (Action.VIEW, Action.READ, Action.READ_DRAFT):
+        assert not decide(role, {Relation.COURT}, access_class, action).allowed
+
+
+@pytest.mark.parametrize("action", [Action.VIEW, Action.READ, Action.BUNDLE])
+def test_a_party_named_in_a_sealed_hearing_needs_an_order(action: Action) -> None:
+    refused = decide(Role.PARTY, {Relation.NAMED}, AccessClass.SEALED, action)
+    assert (refused.allowed, refused.visible) == (False, True)
+    assert decide(Role.PARTY, {Relation.NAMED}, AccessClass.SEALED, action, {action}).allowed
+
+
+def test_whoever_may_do_anything_may_know_of_it() -> None:
+    for role, access_class, action in itertools.product(Role, AccessClass, Action):
+        for tie in ({r for r in combination} for n in range(4) for combination in itertools.combinations(Relation, n)):
+            decision = decide(role, tie, access_class, action)
+            assert decision.visible or not decision.allowed, (role, tie, access_class, action)
+
+
+def test_a_grant_opens_nothing_but_what_may_be_granted() -> None:
+    granted = frozenset(Action)
+    for action in Action:
+        decision = decide(Role.PARTY, set(), AccessClass.SEALED, action, granted)
+        assert decision.allowed == (action in GRANTABLE | access.GRANT_CARRIES)
+
+
+# --- function and SQL --------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["without grants", "granted", "expired", "revoked"])
+def grants(request: pytest.FixtureRequest, running: Running, court: Court) -> str:
+    """Grants of viewing to every person for every hearing, in a state; rolled back with the fixture."""
+    return str(request.param)
+
+
+def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> None:
+    """All roles × hearings (class × tie) × actions, with and without grants."""
+    now = datetime.now(UTC)
+    with running.services.sessions() as session:
+        persons = {p.username: people.credentials(session, p.username) for p in court.people}
+        if grants != "without grants":
+            for (name, found), held in itertools.product(persons.items(), court.held):
+                assert found is not None, name
+                session.add(
+                    tables.Grant(
+                        hearing_id=held.hearing,
+                        user_id=found.person.id,
+                        actions=["view", "start"],
+                        ground="order",
+                        by_user_id=found.person.id,
+                        until_utc=now + timedelta(hours=-1 if grants == "expired" else 1),
+                        revoked_utc=now if grants == "revoked" else None,
+                    )
+                )
+            session.flush()
+        order = frozenset({Action.VIEW, Action.START}) if grants == "granted" else frozenset()
+        compared = 0
+        for person, action in itertools.product(court.people, Action):
+            found = persons[person.username]
+            assert found is not None
+            listed = set(session.scalars(select(tables.Hearing.id).where(db.may(found.person, action))))
+            for held in court.held:
+                by_hand = decide(
+                    person.role, relations(person, held), AccessClass(held.access_class), action, order
+                ).allowed
+                standing = db.standing(session, found.person, held.hearing)
+                assert standing is not None
+                by_function = standing.decide(found.person, action).allowed
+                where = (person.role, held.access_class, held.where, action)
+                assert (held.hearing in listed, by_function) == (by_hand, by_hand), where
+                compared += 1
+        session.rollback()
+    assert compared == len(Role) * len(Action) * 12
+
+
+# --- routes ------------------------------------------------------------------------------------------
+
+# Every route of the application: the action it asks for, or why it asks for none. A new route fails here.
+HEARING, RECORDING = "hearing", "recording"
+ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
+    ("POST", "/api/v1/session"): "sign-in",
+    ("GET", "/api/v1/session"): "own session",
+    ("DELETE", "/api/v1/session"): "own session",
+    ("GET", "/api/v1/hearings"): "filtered in SQL",
+    ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
+    ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
+    ("GET", "/api/v1/hearings/{hearing}/commands/{command}"): (HEARING, Action.LEVELS),
+    ("GET", "/api/v1/recordings/{recording}"): (RECORDING, Action.LIST),
+    ("GET", "/api/v1/recordings/{recording}/transcript"): (RECORDING, Action.READ),
+    ("GET", "/api/v1/recordings/{recording}/live"): (RECORDING, Action.LEVELS),
+    ("GET", "/api/v1/recordings/{recording}/media/{path}"): (RECORDING, Action.VIEW),
+    ("HEAD", "/api/v1/recordings/{recording}/media/{path}"): (RECORDING, Action.VIEW),
+    ("GET", "/api/v1/recordings/{recording}/bundle"): (RECORDING, Action.BUNDLE),
+    ("GET", "/api/v1/search"): "filtered in SQL",
+    ("GET", "/api/v1/rooms"): "room roles",
+    ("GET", "/api/v1/rooms/live"): "room roles",
+    ("PUT", "/api/v1/agent/recordings/{recording}"): "agent",
+    ("POST", "/api/v1/agent/recordings/{recording}/chain"): "agent",
+    ("POST", "/api/v1/agent/recordings/{recording}/manifest"): "agent",
+    ("POST", "/api/v1/agent/state"): "agent",
+    ("POST", "/api/v1/agent/commands/{command}"): "agent",
+    ("GET", "/healthz"): "public",
+    ("GET", "/readyz"): "public",
+}
+DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
+SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in ("sign-in", "agent", "public")]
+
+
+def routes_of(running: Running) -> set[tuple[str, str]]:
+    """What the application's own OpenAPI says it has."""
+    paths = running.app.openapi()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_stands_in_the_table(running: Running) -> None:
+    assert routes_of(running) == set(ROUTES)
+
+
+def fill(path: str, held: Held) -> str:
+    """An address of this hearing or recording."""
+    values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
+    values["{command}"] = "00000000-0000-0000-0000-000000000000"
+    for name, value in values.items():
+        path = path.replace(name, value)
+    return path
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_every_route_answers_as_the_table_says(court: Court, as_: As, role: str) -> None:
+    """404 for what one may not know of, 403 for what one may not do, else not refused."""
+    person = court.person(role)
+    client = as_(person)
+    for (method, path, _, action), held in itertools.product(DECIDED, court.held):
+        with client.http.stream(method, fill(path, held)) as answer:
+            status = answer.status_code
+            want = expected(person, held, action)
+            if want == 200 and "{command}" in path:
+                want = 404  # allowed, but there is no such command
+            assert status == want, (method, path, role, held.access_class, held.where)
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_orders_to_rooms_follow_the_table(court: Court, as_: As, role: str) -> None:
+    person = court.person(role)
+    client = as_(person)
+    kinds = {"start": Action.START, "stop": Action.STOP, "pause": Action.PAUSE, "resume": Action.PAUSE}
+    for (kind, action), held in itertools.product((kinds | {"note": Action.MARK}).items(), court.held):
+        answer = client.post(f"/hearings/{held.hearing}/commands", {"kind": kind})
+        want = expected(person, held, action)
+        assert answer.status_code == (202 if want == 200 else want), (kind, role, held.access_class, held.where)
+
+
+@pytest.mark.parametrize(("method", "path"), SIGNED_IN)
+def test_nobody_signed_in_is_told_nothing(running: Running, court: Court, method: str, path: str) -> None:
+    import httpx
+
+    answer = httpx.request(method, running.url + fill(path, court.one()), json={"kind": "start"})
+    assert answer.status_code == 401
+    if method != "HEAD":
+        assert answer.json()["code"] == "AUTH-002"
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_lists_hold_what_the_table_lists(court: Court, as_: As, role: str) -> None:
+    person = court.person(role)
+    items = as_(person).get("/hearings", params={"limit": 200}).json()["items"]
+    want = {str(h.hearing) for h in court.held if expected(person, h, Action.LIST) == 200}
+    assert {item["id"] for item in items} == want
+    for item in items:
+        held = next(h for h in court.held if str(h.hearing) == item["id"])
+        details = expected(person, held, Action.DETAILS) == 200
+        assert bool(item["case"]["title"]) == bool(item["participants"]) == details
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_rooms_are_for_whoever_keeps_them(court: Court, as_: As, role: str) -> None:
+    answer = as_(court.person(role)).get("/rooms")
+    if Role(role) not in access.ROOM_ROLES:
+        assert answer.status_code == 403
+        return
+    assert [room["courtroom"]["code"] for room in answer.json()] == ["room-1"]
+
+
+def test_a_title_is_not_found_by_whoever_may_not_see_it(court: Court, as_: As) -> None:
+    operator = as_(court.person("operator"))
+    assert operator.get("/hearings", params={"q": "Дело closed"}).json()["items"] == []
+    assert operator.get("/hearings", params={"q": "closed-court"}).json()["items"] != []
+
+
+def test_refusals_and_viewings_are_in_the_audit_log(running: Running, court: Court, as_: As) -> None:
+    party, own, sealed = as_(court.person("party")), court.one(), court.one("sealed")
+    for _ in range(3):
+        assert party.get(f"/recordings/{own.recording}/media/v1/mix.mp4").status_code == 200
+    assert party.get(f"/recordings/{sealed.recording}/media/v1/mix.mp4").status_code == 403
+    with running.services.sessions() as session:
+        rows = session.scalars(select(tables.Audit).order_by(tables.Audit.id.desc()).limit(2)).all()
+    refused, viewed = rows
+    assert (viewed.action, viewed.allowed, viewed.recording_id) == ("view", True, own.recording)
+    assert (refused.action, refused.allowed, refused.recording_id) == ("view", False, sealed.recording)
+    assert str(viewed.user_id) == party.me["id"]
