@@ -98,7 +98,8 @@ def _offset(first: int, placed: Placed) -> int:
 
 
 def _ticks(value: int, packet: av.Packet[Any]) -> int:
-    return round(value * packet.time_base * TICKS_PER_S)
+    base = packet.time_base  # integers alone: this runs several times for every packet
+    return (2 * value * base.numerator * TICKS_PER_S + base.denominator) // (2 * base.denominator)
 
 
 def _format(stream: Any) -> Format | None:

@@ -21,6 +21,7 @@ _PEAK_BLOCK = RATE // PEAKS_PER_S
 _JITTER = RATE // 50  # 20 ms: stamps that are this near to the expected place are rounding
 _LIMIT = 0.89  # about -1 dB of full scale
 _GAIN_BLOCK = RATE // 100
+_GROWTH = 10 * RATE  # the sum grows in steps, not with every block
 _RELEASE = 1.02  # per 10 ms: back to full gain within about half a second
 
 
@@ -73,14 +74,13 @@ class Peaks:
 
     def add(self, start: int, pcm: Pcm) -> None:
         """Take samples that begin at `start` (48 kHz samples)."""
-        if not len(pcm):
-            return
-        at = np.arange(start, start + len(pcm)) // _PEAK_BLOCK
-        edges = np.flatnonzero(np.diff(at, prepend=at[0] - 1))
-        tops = np.maximum.reduceat(np.abs(pcm), edges)
-        for index, top in zip(at[edges], tops, strict=True):
+        done = 0
+        while done < len(pcm):
+            index = (start + done) // _PEAK_BLOCK
+            upto = min(len(pcm), (index + 1) * _PEAK_BLOCK - start)
             if 0 <= index < len(self._values):
-                self._values[index] = max(self._values[index], top)
+                self._values[index] = max(self._values[index], np.abs(pcm[done:upto]).max())
+            done = upto
 
     def as_json(self) -> dict[str, Any]:
         """The shape that the player reads."""
@@ -144,7 +144,7 @@ class Mixer:
             pcm, start = pcm[self._start - start :], self._start
         needed = start - self._start + len(pcm)
         if needed > len(self._sum):
-            self._sum = np.pad(self._sum, (0, needed - len(self._sum)))
+            self._sum = np.pad(self._sum, (0, needed + _GROWTH - len(self._sum)))
         self._sum[start - self._start : needed] += pcm
 
     def take(self, until: int) -> Iterator[Sample]:
