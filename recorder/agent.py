@@ -253,12 +253,18 @@ class CourtroomAgent:
             "started_utc": iso(recording.started_utc) if recording and recording.started_utc else None,
             "sources": [{**row, "state": _STATES.get(row["state"], row["state"])} for row in rows],
             "levels": levels,
-            "alarms": [asdict(alarm) for alarm in recording.alarms()] if recording else [],
+            "alarms": self._alarms(recording),
             "disk_free_bytes": shutil.disk_usage(self._spool).free,
             "backlog": self._uploader.backlog,
             "clock_offset_ms": None,
             "version": version("tyndau"),
         }
+
+    def _alarms(self, recording: Recording | None) -> list[dict[str, Any]]:
+        alarms = [asdict(alarm) for alarm in recording.alarms()] if recording else []
+        if since := self._uploader.offline_since:
+            alarms.append({"code": "UPL-001", "since_utc": since, "source": None, "channel": None})
+        return alarms
 
     def _word(self, recording: Recording | None) -> str:
         if recording is None:

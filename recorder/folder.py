@@ -15,6 +15,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -72,18 +73,21 @@ class Folder:
         """Closed segment files in order, in the chain or not."""
         return sorted((self.path / source).glob("*.mp4"))
 
-    def hold(self) -> int:
-        """Lock the folder for this process; the handle must stay open as long as the recording.
+    def hold(self, patience_s: float = 0.0) -> int:
+        """Lock the folder for this process and the FFmpegs that inherit the handle; held until all have closed it.
+
+        `patience_s` is how long to wait for the FFmpegs of a recorder that was killed this moment.
 
         Raises:
             Conflict: another process records into it or closes it.
         """
         handle = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise Conflict(f"{self.path} is being recorded by another process; stop that one first") from None
+        end = time.monotonic() + patience_s
+        while not _locked(handle):
+            if time.monotonic() >= end:
+                os.close(handle)
+                raise Conflict(f"{self.path} is being recorded by another process; stop that one first")
+            time.sleep(0.05)
         return handle
 
     def keep_reserve(self) -> None:
@@ -217,11 +221,17 @@ def held(spool: Path) -> Iterator[None]:
     """
     make_folder(spool.resolve())
     with (spool / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"another agent serves {spool}; stop it first, or name another spool") from None
+        if not _locked(file.fileno()):
+            raise Conflict(f"another agent serves {spool}; stop it first, or name another spool")
         yield
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def prepare(folder: Folder, sources: list[str]) -> None:

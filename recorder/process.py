@@ -34,17 +34,25 @@ class Progress:
 
 
 class Process:
-    """A running FFmpeg. Create it in a thread that lives at least as long as it (see config.children)."""
+    """A running FFmpeg. Create it in a thread that lives at least as long as it (see config.children).
+
+    It inherits `lock`, the handle of the recording's lock: as long as it lives, nobody else works on the folder.
+    """
 
     def __init__(
-        self, build: Callable[[Pipes], Sequence[str]], folder: Path, clock: Clock, levels: LevelReader
+        self,
+        build: Callable[[Pipes], Sequence[str]],
+        folder: Path,
+        lock: int,
+        clock: Clock,
+        levels: LevelReader,
     ) -> None:
         self._clock, self._levels = clock, levels
         self.progress = Progress()
         self.messages: deque[str] = deque(maxlen=40)
         read_ends, write_ends = zip(os.pipe(), os.pipe(), strict=True)
         try:
-            self._process = _start(build(Pipes(*write_ends)), write_ends, folder)
+            self._process = _start(build(Pipes(*write_ends)), (*write_ends, lock), folder)
         finally:
             for end in write_ends:
                 os.close(end)

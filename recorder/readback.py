@@ -42,14 +42,16 @@ def _count(container: Any) -> Content:
     video, sound = list(container.streams.video)[:1], list(container.streams.audio)
     for stream in video:
         stream.codec_context.skip_frame = "NONKEY"  # every packet is counted; key pictures prove the rest cheaply
+    leading = (video or sound or [None])[0]
+    if leading is None:
+        raise Damaged("no picture and no sound in it")
     packets: dict[int, list[tuple[int, int]]] = {stream.index: [] for stream in video + sound}
     decoded = 0
     for packet in container.demux(video + sound):
         if packet.size and packet.pts is not None:
             packets[packet.stream.index].append((packet.pts, packet.duration or 0))
         decoded += len(packet.decode())
-    leading = (video or sound or [None])[0]
-    if leading is None or not packets[leading.index] or not decoded:
+    if not packets[leading.index] or not decoded:
         raise Damaged("no picture and no sound in it")
     start, end = (_ticks(moment, leading.time_base) for moment in _bounds(packets[leading.index]))
     samples = sum(length for _, length in packets[sound[0].index]) if sound else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from archive.domain.media import RunEnd, SegmentWhy
 from config.clock import Clock
-from recorder.durable import NO_SPACE, sync_data
+from recorder.durable import NO_SPACE, sync_data, sync_folder
 from recorder.folder import Folder
 from recorder.process import Process
 
@@ -118,6 +118,8 @@ class Run:
         size = self._size
         try:
             sync_data(path)
+            if size[0] != self._synced[0] or not self._synced[1]:
+                sync_folder(path.parent)  # the name of a new part, once
         except OSError as error:  # never tried again on this file: the kernel forgets what it could not write
             return RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR
         self._synced, self.durable_s = size, self._clock.monotonic_s()

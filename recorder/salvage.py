@@ -28,6 +28,8 @@ from recorder.recording import Summary, finish, seal, summarise
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 3.0  # the FFmpegs of a killed recorder die with it, but not in the same instant
+
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
@@ -47,7 +49,7 @@ def salvage(folder: Folder, settings: Settings, clock: Clock) -> Salvaged:
         Damaged: its chain was altered, or nothing says what it is.
         Misconfigured: the key it was begun with is not here.
     """
-    lock = folder.hold()
+    lock = folder.hold(PATIENCE_S)
     try:
         return _salvage(folder, settings, clock)
     finally:
@@ -142,6 +144,8 @@ class _Left:
         zero = self._zero(run)
         self._restore(run, zero)
         before = self._ledger.segments
+        if not run and self._folder.open_parts(self._source):  # media without a line: a disk that lost what it synced
+            run, open_run = self._ledger.run(), True
         if run:
             self._close_files(run, zero)
         if open_run:

@@ -63,6 +63,7 @@ class SourceOwner:
         self,
         planned: Planned,
         folder: Folder,
+        lock: int,
         ledger: Ledger,
         settings: Settings,
         clock: Clock,
@@ -72,7 +73,7 @@ class SourceOwner:
         alarm: Callable[[str, bool, str], None],
     ) -> None:
         self.planned, self.ledger = planned, ledger
-        self._folder, self._settings, self._clock = folder, settings, clock
+        self._folder, self._lock, self._settings, self._clock = folder, lock, settings, clock
         self._intent, self._alarm = intent, alarm
         self._begun_s, self._duration_s = begun_s, duration_s  # of the recording
         self._run: Run | None = None
@@ -208,7 +209,7 @@ class SourceOwner:
                 span,
             )
 
-        process = Process(build, self._folder.path, self._clock, self._levels)
+        process = Process(build, self._folder.path, self._lock, self._clock, self._levels)
         plan = RunPlan(
             self.name, number, self.planned.address.paced, span.limit_s, self._settings.recording.sync_interval_s
         )
