@@ -21,7 +21,14 @@ DEFER = text("""
 
 
 def defer(
-    session: Session, name: str, *, queue: str, lock: str | None = None, queueing_lock: str | None = None, **args: Any
+    session: Session,
+    name: str,
+    /,
+    *,
+    queue: str,
+    lock: str | None = None,
+    queueing_lock: str | None = None,
+    **args: Any,
 ) -> int | None:
     """Queue task `name` with `args` (JSON-able) when this transaction commits; the job's id.
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from minio.error import S3Error
 from pydantic import SecretStr
 
 from archive.domain.errors import Misconfigured, NotFound, StoreRefused, StoreUnavailable
@@ -166,7 +167,7 @@ def test_a_locked_object_stays(store: S3Store, prefix: str) -> None:
     client = store._client
     version = client.stat_object(bucket_name=store.bucket, object_name=key).version_id
     assert version
-    with pytest.raises(s3.S3Error):
+    with pytest.raises(S3Error):
         client.remove_object(bucket_name=store.bucket, object_name=key, version_id=version)
     assert read(store, key) == b"kept"
 
