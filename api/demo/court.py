@@ -62,12 +62,8 @@ def todays_hearings(now: datetime) -> dict[str, Any]:
         ],
         "courtrooms": [_room("saryarka-3", 3), _room("saryarka-4", 4)],
         "hearings": [
-            _hearing(
-                f"demo-{stamp}-1", now, "7135-26-00-2/4501", "civil", "Ахметов Б. С. — «Дала Трейд» ЖШС", "open", True
-            ),
-            _hearing(
-                f"demo-{stamp}-2", now, "7135-26-00-2/4502", "civil", "Отбасы дауы / Семейный спор", "closed", False
-            ),
+            _hearing(f"demo-{stamp}-1", now, ("7135-26-00-2/4501", "Ахметов Б. С. — «Дала Трейд» ЖШС"), "open", True),
+            _hearing(f"demo-{stamp}-2", now, ("7135-26-00-2/4502", "Отбасы дауы / Семейный спор"), "closed", False),
         ],
     }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from api.cli import WORKER_NICENESS, environment
 from api.demo import court
 from api.demo.media import Show
 from archive import accounts
@@ -45,16 +46,17 @@ def running(base: Settings, folder: Path, show: Show, port: int | None, now: dat
     Raises:
         Unavailable: a part did not start; the message names its log.
     """
-    folder = folder.resolve()
-    with embedded(folder) as servers, Children(folder / "logs") as children:
+    with embedded(folder, base.storage) as servers, Children(servers.data_dir / "logs") as children:
         settings = servers.settings(base)
         upgrade(settings)
-        people = court.people(folder)
+        people = court.people(servers.data_dir)
         hearing, token = _prepare(make_sessions(settings, pool_size=1), people, now)
-        env = _environment(settings, folder)
+        env = environment(settings)
         url = _serve(children, env, port)
-        _start(children, "worker", ["worker"], env)
-        _start(children, "agent", ["agent"], {**env, **_agent_environment(folder, url, token, show)})
+        worker = _start(children, "worker", ["worker"], env)
+        os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
+        at_agent = environment(settings.model_copy(update={"storage": servers.agent_storage}))
+        _start(children, "agent", ["agent"], {**at_agent, **_agent_environment(servers.data_dir, url, token, show)})
         yield Stage(url, people, hearing, children)
 
 
@@ -68,7 +70,7 @@ def _prepare(sessions: Sessions, people: tuple[court.Person, ...], now: datetime
     with sessions.begin() as session:
         hearings = catalogue.import_hearings(session, document)
         token = catalogue.enrol_agent(session, court.COURTROOM, court.AGENT)
-    return str(hearings[0]), token
+    return str(hearings[document["hearings"][0]["external_id"]]), token
 
 
 def _add_person(sessions: Sessions, person: court.Person) -> None:
@@ -110,23 +112,6 @@ def _free(preferred: int) -> int:
         except OSError:
             return 0
     return preferred
-
-
-def _environment(settings: Settings, folder: Path) -> dict[str, str]:
-    storage = settings.storage
-    return {
-        **os.environ,
-        "PYTHONUNBUFFERED": "1",
-        "TYNDAU_DATA_DIR": str(folder),
-        "TYNDAU_DATABASE__URL": settings.database.url.get_secret_value(),
-        "TYNDAU_STORAGE__ENDPOINT": storage.endpoint,
-        "TYNDAU_STORAGE__SECURE": str(storage.secure).lower(),
-        "TYNDAU_STORAGE__REGION": storage.region,
-        "TYNDAU_STORAGE__ACCESS_KEY": storage.access_key.get_secret_value(),
-        "TYNDAU_STORAGE__SECRET_KEY": storage.secret_key.get_secret_value(),
-        "TYNDAU_STORAGE__EVIDENCE_BUCKET": storage.evidence_bucket,
-        "TYNDAU_STORAGE__DERIVED_BUCKET": storage.derived_bucket,
-    }
 
 
 def _agent_environment(folder: Path, url: str, token: str, show: Show) -> dict[str, str]:
