@@ -132,6 +132,7 @@ def mono_resampler() -> AudioResampler:
 
 def _black(width: int, height: int) -> tuple[Picture, bytes]:
     context = av.CodecContext.create("libx264", "w")
+    width, height = width // 2 * 2, height // 2 * 2  # an encoder of 4:2:0 wants even sizes
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 1), Fraction(1, 1)
     # annexb=0: units with lengths and an avcC, as MP4 wants them
