@@ -57,7 +57,7 @@ def test_a_party_named_in_a_sealed_hearing_needs_an_order(action: Action) -> Non
 
 def test_whoever_may_do_anything_may_know_of_it() -> None:
     for role, access_class, action in itertools.product(Role, AccessClass, Action):
-        for tie in ({r for r in combination} for n in range(4) for combination in itertools.combinations(Relation, n)):
+        for tie in (set(combination) for n in range(4) for combination in itertools.combinations(Relation, n)):
             decision = decide(role, tie, access_class, action)
             assert decision.visible or not decision.allowed, (role, tie, access_class, action)
 

@@ -210,7 +210,9 @@ class Recorder:
 _SIGNERS: dict[str, Signer] = {}
 
 
-def record(url: str, services: Services, token: str, room: str, hearing: uuid.UUID | None, *, close: bool = True) -> str:
+def record(
+    url: str, services: Services, token: str, room: str, hearing: uuid.UUID | None, *, close: bool = True
+) -> str:
     """A recording of three segments, sent as an agent sends it; its id."""
     agent = "agent-9" if room == "room-9" else "agent-1"
     made = Recorder(agent, room, hearing, _SIGNERS.setdefault(agent, Signer.generate()))
