@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import mmap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from urllib3.response import BaseHTTPResponse
 from archive.domain.errors import Misconfigured, NotFound, StoreRefused, StoreUnavailable
 from archive.storage.port import StoredObject
 from config.settings import Storage
+
+# It warns of every attempt; the last one is raised as StoreUnavailable, which its handler reports.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "ResourceNotFound"}
 EXISTS = {"PreconditionFailed", "ConditionalRequestConflict", "ObjectAlreadyExists"}

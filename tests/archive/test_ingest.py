@@ -274,6 +274,17 @@ def test_nonsense_is_an_error_of_ours(sessions: Sessions, room: Room) -> None:
             accept_lines(session, room.agent, made.id, [line], [made.sign(line)], {})
 
 
+def test_a_note_that_the_database_cannot_hold_is_taken_all_the_same(sessions: Sessions, room: Room) -> None:
+    made = Recorded(room.hearing)
+    note = made.add(Kind.NOTE, 1, code="x", text="a\0b", by={"n": ["\0"]})
+    with sessions.begin() as session:
+        made.register(session, room.agent)
+        made.send(session, room.agent, [note])
+    with sessions() as session:
+        assert session.scalars(select(t.Event)).one().data == {"code": "x", "text": "a\ufffdb", "by": {"n": ["\ufffd"]}}
+        assert session.get_one(t.ChainLine, (made.id, 1)).line == note.line
+
+
 def test_importing_twice_changes_nothing_and_removal_ends_access(sessions: Sessions, room: Room) -> None:
     def participants() -> list[tuple[uuid.UUID, str, bool]]:
         with sessions() as session:
