@@ -60,9 +60,9 @@ def demo(
 
 
 def _once(course: Course, as_json: bool, started: float) -> None:
-    secretary, judge = _client(course.stage, "secretary"), _client(course.stage, "judge")
-    recording = course.record(secretary)
-    summary = course.summary(judge, recording)
+    with _client(course.stage, "secretary") as secretary, _client(course.stage, "judge") as judge:
+        recording = course.record(secretary)
+        summary = course.summary(judge, recording)
     summary["seconds"] = round(course.clock.monotonic_s() - started, 1)
     if as_json:
         click.echo(json.dumps(summary, ensure_ascii=False))
@@ -82,8 +82,9 @@ def _with_people(course: Course) -> None:
         table.add_row(person.username, person.password, person.role)
     Console(stderr=True).print(table)
     try:
-        recording = course.record(_client(course.stage, "secretary"))
-        course.finished(_client(course.stage, "judge"), recording)
+        with _client(course.stage, "secretary") as secretary, _client(course.stage, "judge") as judge:
+            recording = course.record(secretary)
+            course.finished(judge, recording)
         _say(f"ready: {course.stage.url}/recordings/{recording}   (Ctrl-C ends the demo)")
         course.stay()
     except KeyboardInterrupt:

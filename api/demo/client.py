@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -37,8 +38,12 @@ class Client:
                 file.write(chunk)
         return target
 
-    def close(self) -> None:
-        """End the connection; the session ends by itself."""
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.close()
 
     def _answer(self, answer: httpx.Response) -> Any:

@@ -14,6 +14,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from api.demo.client import Client
+from api.demo.media import sample_show
+from api.demo.play import Course
+from api.demo.stage import running
+from config.clock import SystemClock
+from config.settings import Settings
+
 AXE = Path(__file__).resolve().parents[2] / "api" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -158,3 +165,28 @@ def accessibility(axe_source: str) -> Callable[[Page], list[str]]:
         ]
 
     return check
+
+
+RECORDED_S = 45.0  # long enough for several voices and a page of text
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCourt:
+    """A running application: where it is, who may sign in (by role), and a recording that all of them may see."""
+
+    base_url: str
+    accounts: dict[str, tuple[str, str]]
+    recording: str
+
+
+@pytest.fixture(scope="session")
+def demo_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoCourt]:
+    """The demo's court with its hearing recorded, transcribed and published; its room is idle again."""
+    clock, show = SystemClock(), sample_show(RECORDED_S)
+    with running(Settings(), tmp_path_factory.mktemp("court"), show, 0, clock.utc()) as stage:
+        accounts = {person.role: (person.username, person.password) for person in reversed(stage.people)}
+        course = Course(stage, show, clock, say=lambda _line: None)
+        with Client(stage.url, *accounts["secretary"]) as secretary, Client(stage.url, *accounts["judge"]) as judge:
+            recording = course.record(secretary)
+            course.finished(judge, recording)
+        yield DemoCourt(stage.url, accounts, recording)

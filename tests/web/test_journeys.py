@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from tests.waiting import wait_for
 from tests.web.conftest import DESKTOP, PHONE, Complaint, OpenPage, Screen
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
 Check = Callable[[Page], list[str]]
 SCREENS = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")]
