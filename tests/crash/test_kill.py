@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import time
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,6 +137,47 @@ def test_kill_9_of_ffmpeg(
         assert frames["first"] == 0
         length_s, _ = _end_of_run(folder, "cam", run)
         assert frames["frames"] == pytest.approx(length_s * RATE, abs=1)
+
+
+def test_a_file_goes_on_where_the_clock_is(home: Path, tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    _write_wav(sound, seconds=12)
+    process = start(home, "record", "--source", f"mics=file:{sound}", "--out", str(tmp_path / "out"), "--json")
+    wait_for(lambda: [p for p in tmp_path.glob("out/*/mics/.open/*.part") if p.stat().st_size], 30, "media")
+    time.sleep(random.uniform(1.0, 5.0))  # the moment is the test
+    psutil.Process(process.pid).children()[0].kill()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    told = json.loads(out)
+    gap = told["gaps"][0]
+    missing_s = (parse_iso(gap["to_utc"]) - parse_iso(gap["from_utc"])).total_seconds()
+    assert told["sources"]["mics"]["runs"] == 2
+    assert told["sources"]["mics"]["duration_ms"] / 1000 + missing_s == pytest.approx(12, abs=0.5)
+    assert chain(_folder(tmp_path / "out"), "stop")[0]["reason"] == "sources_ended"
+
+
+def test_a_frozen_ffmpeg_is_replaced(home: Path, tmp_path: Path) -> None:
+    sources = ["--source", "cam=lavfi:testsrc2=s=320x180", "--source", "mics=lavfi:sine"]
+    process = start(home, "record", *sources, "--out", str(tmp_path), "--json")
+    frozen = next(p for p in _running(tmp_path, process) if any(w.startswith("cam/") for w in p.cmdline()))
+    frozen.suspend()
+    folder = _folder(tmp_path)
+    wait_for(lambda: [p for p in folder.glob("cam/.open/002-*.part") if p.stat().st_size], 60, "a new run")
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    told = json.loads(out)
+    assert [(gap["source"], gap["cause"]) for gap in told["gaps"]] == [("cam", "stalled")]
+    assert told["sources"]["mics"]["runs"] == 1
+    assert tyndau(home, "verify", str(folder)).code == 0
+
+
+def _write_wav(path: Path, seconds: int) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(b"\x00\x10" * 16_000 * seconds)
 
 
 def test_salvage_of_what_was_never_begun(home: Path, tmp_path: Path) -> None:
