@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from archive.domain.errors import Conflict, TyndauError, Unavailable
+from archive.domain.errors import Conflict, NotFound, TyndauError, Unavailable
 from archive.domain.ids import RECORDING_ID, check_name
 from archive.domain.media import StopReason
 from archive.domain.wall import iso
@@ -111,7 +111,11 @@ class CourtroomAgent:
             if self._hearing == command.hearing:
                 return "recording already"
             raise Conflict("another hearing is being recorded; stop it first")
-        self._begin(command.hearing)
+        try:
+            self._begin(command.hearing)
+        except (TyndauError, OSError):
+            self._wanted.unlink(missing_ok=True)  # it was refused: a restart must not begin it after all
+            raise
         return "recording"
 
     def _begin(self, hearing: str | None) -> None:
@@ -236,6 +240,8 @@ class CourtroomAgent:
             except Unavailable:
                 self._answers.put(answer)
                 raise
+            except (NotFound, Conflict) as error:  # the centre has forgotten the command
+                log.warning("the centre does not take the answer to %s: %s", command.id, error)
 
     def _state(self) -> dict[str, Any]:
         recording = self._recording

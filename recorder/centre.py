@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from archive.domain.errors import Conflict, Denied, Misconfigured, Unavailable
+from archive.domain.errors import Conflict, Denied, Misconfigured, NotFound, Unavailable
 from archive.domain.wall import iso, parse_iso
 from config.settings import Agent
 
@@ -27,7 +27,7 @@ class Command:
 
 
 class Centre:
-    """One connection; used by one thread. Its verbs raise Unavailable, Denied or Conflict."""
+    """One connection; used by one thread. Its verbs raise Unavailable, Denied, NotFound or Conflict."""
 
     def __init__(self, agent: Agent, transport: httpx.BaseTransport | None = None) -> None:
         if not agent.server:
@@ -88,7 +88,9 @@ class Centre:
         text = f"the centre answered {answer.status_code} to {method} {path}: {answer.text[:200]}"
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise Denied(text)
-        raise (Unavailable if answer.is_server_error else Conflict)(text)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise NotFound(text)
+        raise (Conflict if answer.status_code == httpx.codes.CONFLICT else Unavailable)(text)
 
 
 def _b64(data: bytes) -> str:

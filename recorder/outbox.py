@@ -101,6 +101,10 @@ class Outbox:
         """The archive has the manifest."""
         self._db.execute("UPDATE recording SET closed_utc=?, last_error=NULL WHERE id=?", (utc, recording))
 
+    def begin_again(self, recording: str) -> None:
+        """The archive knows less than was noted here: offer everything once more. Stored objects stay noted."""
+        self._db.execute("UPDATE recording SET registered_utc=NULL, posted=0 WHERE id=?", (recording,))
+
     def failed(self, recording: str, error: str) -> None:
         """A step of the recording failed."""
         sql = "UPDATE recording SET attempts=attempts+1, last_error=? WHERE id=?"

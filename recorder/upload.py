@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from archive.domain.chain import Kind, Record, parse_line, sha256_hex
-from archive.domain.errors import TyndauError
+from archive.domain.errors import Conflict, NotFound, TyndauError
 from archive.domain.ids import RECORDING_ID
 from archive.domain.keys import chain_piece_key, document_key, segment_key
 from archive.domain.wall import iso
@@ -115,6 +115,8 @@ class Uploader:
         wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - spread, no secret
         self._retry[folder.recording] = failures + 1, self._clock.monotonic_s() + wait_s
         self._outbox.failed(folder.recording, str(error))
+        if isinstance(error, Conflict | NotFound):  # a catalogue that was restored from yesterday, say
+            self._outbox.begin_again(folder.recording)
         if self.offline_since is None:
             self.offline_since = iso(self._clock.utc())
             report(log, "UPL-001", recording=folder.recording, detail=str(error))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -178,6 +179,32 @@ def _write_wav(path: Path, seconds: int) -> None:
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(b"\x00\x10" * 16_000 * seconds)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system needs the right to mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_ends_in_a_closed_recording(home: Path, small_disk: Path) -> None:
+    noise = "lavfi:testsrc2=s=1280x720:r=25,noise=alls=40:allf=t"
+    arguments = ["--source", f"cam={noise}", "--source", "mics=lavfi:sine", "--duration", "120"]
+    answer = tyndau(home, "record", *arguments, "--out", str(small_disk), "--json", timeout_s=110)
+    assert answer.code == 1
+    assert "No space left" in answer.err
+    assert "Traceback" not in answer.err
+    folder = Path(answer.json["dir"])
+    assert tyndau(home, "verify", str(folder)).code == 0
+    assert "disk_full" in {gap["cause"] for gap in answer.json["gaps"]}
 
 
 def test_salvage_of_what_was_never_begun(home: Path, tmp_path: Path) -> None:
