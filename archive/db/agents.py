@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.session import notify
+from archive.db.storable import storable
 from archive.domain.errors import Conflict, Denied, NotFound
 from archive.signing import Verifier
 
@@ -96,7 +97,7 @@ def accept_key(session: Session, agent: Agent, key: Verifier) -> str:
 
 def put_state(session: Session, agent: Agent, state: Mapping[str, Any], now: datetime) -> None:
     """Keep what the agent says of itself, and wake up who watches its room."""
-    values = {"seen_utc": now, "state": dict(state)}
+    values = {"seen_utc": now, "state": storable(state)}
     session.execute(
         insert(t.AgentState)
         .values(agent_id=agent.id, **values)
@@ -127,7 +128,7 @@ def finish_command(session: Session, agent: Agent, command: uuid.UUID, *, ok: bo
     session.execute(
         update(t.Command)
         .where(t.Command.id == command, t.Command.done_utc.is_(None))
-        .values(done_utc=now, ok=ok, detail=detail)
+        .values(done_utc=now, ok=ok, detail=storable(detail))
         .execution_options(synchronize_session=False)
     )
     notify(session, "tyndau_agent", str(agent.courtroom_id))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.agents import Agent
+from archive.db.storable import storable
 from archive.domain.media import TICKS_PER_MS, Segment, Source
 
 
@@ -192,14 +193,14 @@ def add_gap(
             start_ms=place[0],
             end_ms=place[1],
             cause=cause,
-            detail=detail,
+            detail=storable(detail),
         )
     )
 
 
 def add_event(session: Session, recording: str, seq: int, kind: str, at_ms: int, data: Mapping[str, Any]) -> None:
     """Something that happened."""
-    session.add(t.Event(recording_id=recording, seq=seq, kind=kind, at_ms=at_ms, data=dict(data)))
+    session.add(t.Event(recording_id=recording, seq=seq, kind=kind, at_ms=at_ms, data=storable(data)))
 
 
 def set_ended(session: Session, recording: str, ended_utc: datetime, reason: str) -> None:

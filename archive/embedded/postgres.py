@@ -16,7 +16,7 @@ from psycopg import sql
 
 from archive.domain.errors import Misconfigured, Unavailable
 from archive.embedded.folder import LOOPBACK, Folder, write_private
-from archive.embedded.process import ServerProcess, await_orphan, start, unroot_prefix
+from archive.embedded.process import ServerProcess, await_orphan, other_user, run_as, start
 from config.clock import Clock
 
 USER = "tyndau"
@@ -50,16 +50,16 @@ def start_postgres(folder: Folder, clock: Clock) -> Postgres:
     """
     data = folder.path / "postgres" / "data"
     binaries = _binaries(data)
-    unroot = unroot_prefix([binaries])
+    user = other_user([binaries / "postgres", folder.path.parent])
     if not (data / "PG_VERSION").exists():
-        _init(folder, binaries, data, unroot)
+        _init(folder, binaries, data, user)
     await_orphan(folder.process("postgres"), str(data), PATIENCE_S, clock)
     (data / "postmaster.pid").unlink(missing_ok=True)  # the folder's lock is ours and the orphan is gone: stale
     port = folder.ports("postgres", ["sql"])["sql"]
     options = [word for name, value in {**OPTIONS, "port": str(port)}.items() for word in ("-c", f"{name}={value}")]
     program = [str(binaries / "postgres"), "-D", str(data), *options]
     process = start(
-        "postgres", program, folder=folder.path, stop_signal=signal.SIGINT, patience_s=PATIENCE_S, unroot=unroot
+        "postgres", program, folder=folder.path, stop_signal=signal.SIGINT, patience_s=PATIENCE_S, user=user
     )
     folder.note_process("postgres", process.pid)
     url = f"postgresql://{USER}:{folder.secret('postgres')}@{LOOPBACK}:{port}"
@@ -91,21 +91,21 @@ def _major(binaries: Path) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def _init(folder: Folder, binaries: Path, data: Path, unroot: list[str]) -> None:
+def _init(folder: Folder, binaries: Path, data: Path, user: str) -> None:
     """initdb beside the final place, then one rename: a killed start leaves no half-made data."""
     making = data.with_name("making")
     shutil.rmtree(making, ignore_errors=True)
     making.parent.mkdir(exist_ok=True, mode=0o700)
     password = folder.path / "postgres" / "password"
     write_private(password, folder.secret("postgres"))
-    if unroot and unroot[-1] != "-":
-        user = pwd.getpwnam(unroot[-1])
+    if user not in ("", "-"):
+        owner = pwd.getpwnam(user)
         for path in (folder.path, data.parent, password):
-            os.chown(path, user.pw_uid, user.pw_gid)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
     locale = ["--locale-provider=builtin", "--locale=C.UTF-8"] if _major(binaries) >= 17 else ["--locale=C.UTF-8"]
     program = [str(binaries / "initdb"), "-D", str(making), "-U", USER, "-E", "UTF8", *locale]
     program += ["--auth=scram-sha-256", f"--pwfile={password}"]
-    made = subprocess.run([*unroot, *program], capture_output=True, text=True, cwd=folder.path, check=False)
+    made = run_as(user, program, folder.path)
     password.unlink()
     if made.returncode:
         reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -76,7 +76,7 @@ def start(
     stop_signal: signal.Signals,
     patience_s: float,
     env: Mapping[str, str] | None = None,
-    unroot: Sequence[str] = (),
+    user: str = "",
 ) -> ServerProcess:
     """Start `program` (its first word an absolute path) in a session of its own: Ctrl-C is ours to handle.
 
@@ -85,7 +85,7 @@ def start(
     log = folder / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*unroot, *launched(program, stop_signal)],
+            _as_user(user, program, stop_signal),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -96,24 +96,37 @@ def start(
     return ServerProcess(name, process, log, stop_signal, patience_s)
 
 
-def unroot_prefix(needs: Sequence[Path]) -> list[str]:
-    """What to put before a program that refuses root; nothing where we are not root.
+def other_user(needs: Sequence[Path]) -> str:
+    """Who a program that refuses root is to be: "" where we are not root, "-" a user namespace, else a user's name.
 
-    `needs` are folders it must reach. Raises Unavailable when no way is open.
+    `needs` are files and folders it must reach. Raises Unavailable when no way is open.
     """
     if os.geteuid() != 0:
-        return []
-    python = [sys.executable, "-I", "-S", "-E", str(UNROOT)]
-    if subprocess.run([*python, "-", "/bin/true"], capture_output=True, check=False).returncode == 0:
-        return [*python, "-"]
+        return ""
+    if _run_as("-", ["/bin/true"]):
+        return "-"
     for user in ("postgres", "nobody"):
-        tests = [f"test -x {str(path)!r}" for path in needs]
-        probe = [*python, user, "/bin/sh", "-c", " && ".join(tests)]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return [*python, user]
+        if all(_run_as(user, ["/usr/bin/test", "-x", str(path)]) for path in needs):
+            return user
     raise Unavailable(
         "PostgreSQL does not run as root, and here it cannot run as anybody else; start Tyndau as an ordinary user"
     )
+
+
+def run_as(user: str, program: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `program` to its end as `other_user` said."""
+    return subprocess.run(_as_user(user, program, signal.SIGKILL), capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def _run_as(user: str, program: Sequence[str]) -> bool:
+    return run_as(user, program, Path("/")).returncode == 0
+
+
+def _as_user(user: str, program: Sequence[str], death_signal: signal.Signals) -> list[str]:
+    if not user:
+        return launched(program, death_signal)
+    python = [sys.executable, "-I", "-S", "-E", str(UNROOT)]
+    return [*python, user, str(os.getpid()), str(int(death_signal)), *program]
 
 
 def await_orphan(pid: int | None, marker: str, patience_s: float, clock: Clock) -> None:

@@ -130,11 +130,7 @@ def _segment(f: Mapping[str, Any]) -> Segment:
 
 def _gap(f: Mapping[str, Any]) -> GapFound:
     moments = parse_iso(f["from_utc"]), parse_iso(f["to_utc"])
-    return GapFound(_name(f, "source"), *moments, _choice(f, "cause", GapCause), _storable(f["detail"]))
-
-
-def _happened(f: Mapping[str, Any]) -> Happened:
-    return Happened(_storable(f))
+    return GapFound(_name(f, "source"), *moments, _choice(f, "cause", GapCause), str(f["detail"]))
 
 
 def _stop(f: Mapping[str, Any]) -> Stop:
@@ -148,23 +144,12 @@ _READERS: dict[Kind, Callable[[Mapping[str, Any]], Entry]] = {
     Kind.SEGMENT: _segment,
     Kind.GAP: _gap,
     Kind.STOP: _stop,
-    Kind.PAUSE: _happened,
-    Kind.RESUME: _happened,
-    Kind.NOTE: _happened,
-    Kind.ALARM: _happened,
-    Kind.CLOCK: _happened,
+    Kind.PAUSE: Happened,
+    Kind.RESUME: Happened,
+    Kind.NOTE: Happened,
+    Kind.ALARM: Happened,
+    Kind.CLOCK: Happened,
 }
-
-
-def _storable(value: Any) -> Any:
-    """`value` without NUL characters, which PostgreSQL cannot hold; the line's own bytes keep them."""
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, Mapping):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return value
 
 
 def _text(f: Mapping[str, Any], name: str) -> str:

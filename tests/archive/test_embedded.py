@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from archive.domain.errors import Conflict, Misconfigured, NotFound, Unavailable
 from archive.embedded import Servers, embedded
+from archive.embedded import process as server_process
 from archive.embedded.folder import Folder
 from archive.storage.s3 import S3Store, open_store
 from config.settings import Settings
@@ -163,18 +165,18 @@ def test_a_taken_port_is_left_to_its_owner(folder: Path) -> None:
 @pytest.mark.crash
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_its_parent(folder: Path, number: signal.Signals) -> None:
-    with parent(folder) as process:
+    with parent(folder) as running:
         assert len(servers_of(folder)) >= 2
-        process.send_signal(number)
-        process.wait()
+        running.send_signal(number)
+        running.wait()
         wait_for(lambda: not servers_of(folder), 30, "the servers to end")
 
 
 @pytest.mark.crash
 def test_a_killed_parent_is_followed_at_once(folder: Path) -> None:
-    with parent(folder) as process:
-        process.kill()
-        process.wait()
+    with parent(folder) as running:
+        running.kill()
+        running.wait()
         with embedded(folder) as again:  # the orphans may still be ending: it waits for them
             write_row(again, 2)
 
@@ -232,6 +234,23 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     finally:
         config.write_text(whole)
     assert servers_of(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_root_without_user_namespaces_becomes_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_as = server_process._run_as
+    monkeypatch.setattr(server_process, "_run_as", lambda user, program: user != "-" and run_as(user, program))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        try:
+            with embedded(folder) as servers:
+                assert read_version(servers)
+                owners = {found.username() for found in servers_of(folder) if found.name() == "postgres"}
+                assert owners <= {"postgres", "nobody"}
+                assert owners
+        except Unavailable as error:
+            pytest.skip(f"no other user reaches the programs here: {error}")
 
 
 def test_ports_are_remembered_and_differ(tmp_path: Path) -> None:
