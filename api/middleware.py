@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import traceback
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.guard import check_origin
 from api.problems import BROKEN, Forged, TooLarge, kind_of, problem
+from config.log import report
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,8 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("SRV-002 %s %s", scope["method"], scope["path"])
+            where = {"method": scope["method"], "path": scope["path"], "request": request_id}
+            report(log, "API-002", **where, trace=traceback.format_exc())
             if started:
                 raise  # half a reply is on its way: the connection must break
             await problem(BROKEN, Request(scope))(scope, receive, send_with_headers)

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from archive.domain import errors
+from config.log import report
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +196,11 @@ def language_of(accept_language: str) -> str:
     return max(wanted, key=lambda one: one[0])[1] if wanted else "ru"
 
 
+def request_id(request: Request) -> str:
+    """The id of this request, as its reply and the log name it."""
+    return str(request.scope.get("tyndau.request_id", ""))
+
+
 def problem(
     kind: Kind, request: Request, error: BaseException | None = None, fields: list[str] | None = None
 ) -> Response:
@@ -209,7 +215,7 @@ def problem(
         "status": kind.status,
         "detail": detail,
         "code": kind.code,
-        "instance": f"urn:tyndau:request:{request.scope.get('tyndau.request_id', '')}",
+        "instance": f"urn:tyndau:request:{request_id(request)}",
     }
     if fields is not None:
         body["fields"] = fields
@@ -227,7 +233,8 @@ def install(app: FastAPI) -> None:
     def ours(request: Request, error: Exception) -> Response:
         kind = kind_of(error)
         if kind.status >= 500:
-            log.warning("%s %s: %s", kind.code, type(error).__name__, error)
+            code = "API-001" if kind is UNAVAILABLE else "API-002"
+            report(log, code, error=type(error).__name__, said=str(error)[:300], request=request_id(request))
         return problem(kind, request, error)
 
     def invalid(request: Request, error: Exception) -> Response:

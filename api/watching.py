@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 import psycopg
 
+from config.log import report
+
 log = logging.getLogger(__name__)
 
 AGENT, RECORDING = "tyndau_agent", "tyndau_recording"
@@ -77,7 +79,7 @@ class Watchers:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                log.info("listening to the database stopped (%s); trying again", str(error).strip()[:200])
+                report(log, "API-003", said=str(error).strip()[:200])
             await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:

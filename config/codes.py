@@ -121,3 +121,24 @@ define(
     ru="Фрагмент записи не вошёл в копию для просмотра: оригинала нет, он изменён или не читается. Проверьте архив.",
     en="A segment is missing from the access copies: the original is absent, altered or unreadable. Check the archive.",
 )
+define(
+    "API-001",
+    logging.WARNING,
+    kk="Дерекқор немесе қойма жауап бермейді; сұрауларға 503 жауабы беріледі. Олардың жұмысын тексеріңіз.",
+    ru="База данных или хранилище не отвечает; на запросы отвечаем 503. Проверьте, работают ли они.",
+    en="The database or the object store does not answer; requests get 503. Check that they run.",
+)
+define(
+    "API-002",
+    logging.ERROR,
+    kk="Сұрау күтпеген қатемен аяқталды. Журналды сұрау нөмірімен бірге әзірлеушілерге жіберіңіз.",
+    ru="Запрос закончился непредвиденной ошибкой. Передайте журнал с номером запроса разработчикам.",
+    en="A request ended with an unforeseen error. Send the log with the request id to the developers.",
+)
+define(
+    "API-003",
+    logging.WARNING,
+    kk="Дерекқор хабарламаларын тыңдау үзілді; тікелей беттер бірнеше секунд кешігеді. Байланыс қайта орнатылуда.",
+    ru="Прервано слушание уведомлений базы; живые страницы отстают на несколько секунд. Связь восстанавливается.",
+    en="Listening to the database was cut; live pages lag by seconds. The connection is being made anew.",
+)
