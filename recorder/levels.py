@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recorder.command import TRACK_KEY
 
 FLOOR_DB = -120.0
 SPEECH_DB = -45.0  # a plain threshold; telling speech from noise is the recogniser's work
+OWN_VOICE_DB = 9.0  # a voice is heard on every microphone; those far below the loudest only overhear it
 _VALUE = re.compile(r"lavfi\.astats\.(\d+)\.(RMS|Peak)_level=(\S+)")
 
 
@@ -21,11 +22,7 @@ class Level:
     channel: str
     rms_db: float = FLOOR_DB
     peak_db: float = FLOOR_DB
-
-    @property
-    def speech(self) -> bool:
-        """Whether somebody may be speaking."""
-        return self.rms_db > SPEECH_DB
+    speech: bool = False  # whether somebody may be speaking at this microphone
 
 
 class LevelReader:
@@ -49,7 +46,9 @@ class LevelReader:
     def latest(self) -> list[Level]:
         """One level a channel, in the order of the channels."""
         with self._lock:
-            return list(self._latest)
+            levels = list(self._latest)
+        least_db = max([SPEECH_DB, *(level.rms_db - OWN_VOICE_DB for level in levels)])
+        return [replace(level, speech=level.rms_db > least_db) for level in levels]
 
     def _take(self, track: int) -> None:
         pending, self._pending = self._pending, {}
