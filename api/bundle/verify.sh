@@ -1,11 +1,13 @@
 #!/bin/sh
-# Verifies this record with coreutils, sed, grep and openssl (1.1.1 or newer) alone: sh verify.sh
+# Verifies this record with coreutils, sed, find and openssl (1.1.1 or newer) alone: sh verify.sh
 # Бұл жазбаны тексереді. / Проверяет эту запись. Exit status: 0 = everything holds.
 set -u
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")" || exit 2
 failed=0
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
 
 say() { # result, what
     printf '%-6s  %s\n' "$1" "$2"
@@ -18,7 +20,7 @@ member() { # name of a text member of manifest.json
     sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" manifest.json
 }
 
-for tool in openssl sha256sum sed grep cut sort find wc; do
+for tool in openssl sha256sum sed cut mktemp sort find wc; do
     command -v "$tool" >/dev/null 2>&1 || { say FAILED "the program $tool is missing"; exit 2; }
 done
 for file in chain.jsonl manifest.json manifest.sig agent.pub SHA256SUMS; do
@@ -61,30 +63,29 @@ else
     say FAILED "the chain is broken at line ${broken:-$lines}"
 fi
 
-sed -n '/"kind":"segment"/s/.*"file":"\([^"]*\)".*"sha256":"\([0-9a-f]*\)".*/\2  \1/p' chain.jsonl | sort >.expected
-if sort SHA256SUMS | cmp -s - .expected; then
+sed -n '/"kind":"segment"/s/.*"file":"\([^"]*\)".*"sha256":"\([0-9a-f]*\)".*/\2  \1/p' chain.jsonl | sort >"$work/expected"
+if [ "$(sort SHA256SUMS | sha)" = "$(sha <"$work/expected")" ]; then
     say OK "SHA256SUMS lists the segments of the chain"
 else
     say FAILED "SHA256SUMS does not list the segments of the chain"
 fi
 
-count=$(wc -l <.expected | tr -d ' ')
+count=$(wc -l <"$work/expected" | tr -d ' ')
 if [ "$count" -eq 0 ]; then
     say OK "no segments"
-elif sha256sum --check --strict --quiet .expected; then
+elif sha256sum --check --strict --quiet "$work/expected"; then
     say OK "$count segments have the bytes that were recorded"
 else
     say FAILED "segments are missing or altered"
 fi
 
-cut -c 67- .expected | sort >.named
-find . -type f ! -name '.expected' ! -name '.named' -path './*/*' | sed 's|^\./||' | sort >.found
-if cmp -s .named .found; then
+cut -c 67- "$work/expected" | sort >"$work/named"
+find . -type f -path './*/*' | sed 's|^\./||' | sort >"$work/found"
+if [ "$(sha <"$work/named")" = "$(sha <"$work/found")" ]; then
     say OK "there is no other media"
 else
     say FAILED "there are files that the chain does not name, or some are missing"
 fi
-rm -f .expected .named .found
 
 if [ "$failed" -eq 0 ]; then
     echo "THE RECORD IS WHOLE AND UNCHANGED / ЖАЗБА ТОЛЫҚ ӘРІ ӨЗГЕРТІЛМЕГЕН / ЗАПИСЬ ЦЕЛА И НЕ ИЗМЕНЕНА"
