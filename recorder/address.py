@@ -27,7 +27,7 @@ class Scheme(StrEnum):
 PACED = frozenset({Scheme.LAVFI, Scheme.FILE})  # read at the speed of the clock by us; the others bring their own
 SOUND_ONLY = frozenset({Scheme.PULSE, Scheme.ALSA})
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(?!\\)(.*)", re.DOTALL)
-_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,24 @@ class Address:
         """Whether we read it in real time ourselves; such a source has an end and never drifts."""
         return self.scheme in PACED
 
+    @property
+    def rtsp(self) -> bool:
+        """Whether it is a camera spoken to by RTSP."""
+        return self.scheme in (Scheme.RTSP, Scheme.RTSPS)
+
+    @property
+    def remote(self) -> bool:
+        """Whether it comes over the network."""
+        return self.rtsp or self.scheme is Scheme.SRT
+
+    @staticmethod
+    def without_credentials(text: str) -> str:
+        """`text` with every user and password before a host taken out."""
+        return _CREDENTIALS.sub("", text)
+
     def shown(self) -> str:
         """The address without a user's name and password, short enough for one line."""
-        text = _CREDENTIALS.sub("", self.target)
+        text = self.without_credentials(self.target)
         text = text if len(text) <= 80 else text[:77] + "..."
         return text if "://" in text else f"{self.scheme}:{text}"
 

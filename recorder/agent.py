@@ -28,6 +28,7 @@ from recorder.centre import Centre, Command
 from recorder.durable import make_folder, sync_folder, write_whole
 from recorder.folder import Folder
 from recorder.plan import plan_sources
+from recorder.program import ffmpeg_program
 from recorder.recording import Origin, Recording
 from recorder.run import Intent
 from recorder.salvage import salvage
@@ -123,7 +124,7 @@ class CourtroomAgent:
         free = shutil.disk_usage(self._spool).free >> 20
         if free < self._settings.recording.min_free_mb:
             raise Unavailable(f"the spool has {free} MB free; make room on the courtroom machine")
-        planned = plan_sources(agent.sources, agent.channels, log.warning)
+        planned = plan_sources(agent.sources, agent.channels, ffmpeg_program(self._settings), log.warning)
         origin = Origin(check_name(agent.courtroom, "courtroom"), agent.name, hearing)
         recording = Recording(self._spool, planned, origin, self._signer, self._settings, self._clock)
         self._write_wanted(hearing, recording.id)

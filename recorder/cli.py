@@ -69,9 +69,9 @@ def record(
     settings = settings_of(config)
     addresses = _pairs(sources, "--source")
     names = {name: tuple(text.split(",")) for name, text in _pairs(channels, "--channels").items()}
-    ffmpeg_program(settings)
+    program = ffmpeg_program(settings)
     with _plain_warnings():
-        planned = plan_sources(addresses, names, _say)
+        planned = plan_sources(addresses, names, program, _say)
         _check_room(out, settings)
         origin = Origin(check_name(courtroom or settings.agent.courtroom, "courtroom"), settings.agent.name, hearing)
         recording = Recording(out, planned, origin, load_signer(settings), settings, SystemClock(), duration)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from archive.domain.errors import BadInput, Unavailable
 from archive.domain.ids import check_name
-from recorder.address import parse_address
+from recorder.address import Address, parse_address
 from recorder.source import Planned
 from recorder.streams import describe, look
 
 
 def plan_sources(
-    addresses: Mapping[str, str], channels: Mapping[str, Sequence[str]], warn: Callable[[str], None]
+    addresses: Mapping[str, str],
+    channels: Mapping[str, Sequence[str]],
+    program: str,
+    warn: Callable[[str], None],
 ) -> list[Planned]:
     """The sources in the order given. One that does not answer is planned all the same and `warn` is told.
 
@@ -20,7 +24,9 @@ def plan_sources(
         BadInput: a wrong address, a file or graph that cannot be read, wrong names of channels.
     """
     plan_names(addresses, channels)
-    return [_plan(name, text, channels.get(name, ()), warn) for name, text in addresses.items()]
+    parsed = [parse_address(name, text) for name, text in addresses.items()]
+    with ThreadPoolExecutor(max_workers=8) as pool:  # dead cameras are waited for together, not one after another
+        return list(pool.map(lambda address: _plan(address, channels.get(address.name, ()), program, warn), parsed))
 
 
 def plan_names(addresses: Mapping[str, str], channels: Mapping[str, Sequence[str]]) -> None:
@@ -38,10 +44,9 @@ def plan_names(addresses: Mapping[str, str], channels: Mapping[str, Sequence[str
         _check_channels(name, names)
 
 
-def _plan(name: str, text: str, names: Sequence[str], warn: Callable[[str], None]) -> Planned:
-    address = parse_address(name, text)
+def _plan(address: Address, names: Sequence[str], program: str, warn: Callable[[str], None]) -> Planned:
     try:
-        streams = look(address, names)
+        streams = look(address, program, names)
     except Unavailable as error:
         warn(str(error))
         streams = None

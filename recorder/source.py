@@ -143,6 +143,9 @@ class SourceOwner:
             self._parts.put(None)
 
     def _runs(self) -> None:
+        if self._streams is None:  # it did not answer when the recording was planned
+            self._troubled = True
+            self._alarm(self.name, True, "")
         while (asked := self._intent()) is not Intent.STOP and not self._over():
             if asked is Intent.PAUSE:
                 self._wake.wait(0.05)
@@ -241,7 +244,7 @@ class SourceOwner:
 
     def _look(self) -> Streams | None:
         try:
-            return look(self.planned.address, self.planned.source.channels)
+            return look(self.planned.address, ffmpeg_program(self._settings), self.planned.source.channels)
         except (Unavailable, BadInput) as error:
             self._failures += 1
             detail = str(error).removeprefix(f"source {self.name}: ")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import av
 from av.error import FFmpegError
 
 from archive.domain.errors import BadInput, Unavailable
 from archive.domain.media import Source, SourceKind
+from config.children import launched
 from recorder.address import SOUND_ONLY, Address, Scheme
 
 # Playlists and scripts in a media file's clothes must not make FFmpeg fetch or read something else.
@@ -18,6 +23,7 @@ FILE_FORMATS = (
 )
 FILE_PROTOCOLS = "file"
 OPEN_TIMEOUT_S = 5.0
+FETCH_TIMEOUT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,9 @@ class Streams:
         return sum(self.tracks)
 
 
-def look(address: Address, channels: Sequence[str] = ()) -> Streams:
+def look(address: Address, program: str, channels: Sequence[str] = ()) -> Streams:
     """What `address` brings now. Devices are not opened: a sound card has as many channels as are named.
+    `program` is FFmpeg: remote sources are fetched by it, so that what opens now opens in the run too.
 
     Raises:
         BadInput: a file or graph that cannot be read, or has neither picture nor sound.
@@ -46,7 +53,7 @@ def look(address: Address, channels: Sequence[str] = ()) -> Streams:
     if address.scheme is Scheme.V4L2:
         return Streams(video=True)
     try:
-        found = _open(address)
+        found = _fetch(address, program) if address.remote else _open(address)
     except (FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if address.paced:
@@ -68,12 +75,32 @@ def _open(address: Address) -> Streams:
         fmt = "lavfi"
     elif address.scheme is Scheme.FILE:
         file, options = f"file:{file}", {"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS}
-    elif address.scheme in (Scheme.RTSP, Scheme.RTSPS):
-        options = {"rtsp_transport": "tcp", "timeout": str(int(OPEN_TIMEOUT_S * 1_000_000))}
     with av.open(file, format=fmt, options=options, timeout=OPEN_TIMEOUT_S * 2) as container:
-        video = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
-        tracks = tuple(s.codec_context.layout.nb_channels for s in container.streams.audio)
         seconds = container.duration / av.time_base if container.duration and address.scheme is Scheme.FILE else None
+        return _of(container, seconds)
+
+
+def _fetch(address: Address, program: str) -> Streams:
+    """Let FFmpeg copy the first half second of a remote source and look at that; PyAV's wheels know fewer protocols."""
+    limits = ["-rtsp_transport", "tcp", "-timeout", str(int(OPEN_TIMEOUT_S * 1e6))] if address.rtsp else []
+    copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0.5", "-f", "nut", "pipe:1"]
+    command = [program, "-hide_banner", "-nostdin", "-loglevel", "error", *limits, "-i", address.target, *copied]
+    try:
+        done = subprocess.run(
+            launched(command, signal.SIGKILL), capture_output=True, timeout=FETCH_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError("no answer") from error
+    if not done.stdout:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise OSError(address.without_credentials(lines[0].rpartition("] ")[2]) if lines else "no media came")
+    with av.open(io.BytesIO(done.stdout), format="nut") as container:
+        return _of(container, None)
+
+
+def _of(container: Any, seconds: float | None) -> Streams:
+    video = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+    tracks = tuple(s.codec_context.layout.nb_channels for s in container.streams.audio)
     return Streams(bool(video), tracks, seconds)
 
 
