@@ -56,7 +56,7 @@ def embedded(data_dir: Path, base: Storage | None = None, clock: Clock | None = 
         postgres = start_postgres(folder, clock)
         stack.callback(postgres.process.stop)
         store = start_store(folder, base or Storage(), clock)
-        stack.callback(store.process.stop)
+        stack.callback(store.stop)
         for process in (postgres.process, store.process):
             threading.Thread(target=_watch, args=(process,), name=f"watch {process.name}", daemon=True).start()
         yield Servers(data_dir.resolve(), postgres.url, store.storage, store.agent_storage)

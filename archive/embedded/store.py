@@ -28,6 +28,7 @@ PORTS = (
 )  # fmt: skip
 # Its filer waits 15 s for streams to itself. A killed store has lost nothing it acknowledged (tests).
 PATIENCE_S = 3.0
+_SOCKETS = Path("/tmp")  # noqa: S108 - its choice, not ours
 # One volume file per bucket at first instead of seven, none preallocated, as many as the disk holds.
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 OPTIONS = (
@@ -44,6 +45,13 @@ class Store:
     process: ServerProcess
     storage: Storage
     agent_storage: Storage
+    ports: dict[str, int]
+
+    def stop(self) -> None:
+        """End it, and take away the sockets that it leaves in /tmp whatever it is told."""
+        self.process.stop()
+        for name in ("master", "volume", "filer", "s3"):
+            _SOCKETS.joinpath(f"seaweedfs-{name}-grpc-{self.ports[f'{name}.port.grpc']}.sock").unlink(missing_ok=True)
 
 
 def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
@@ -75,7 +83,7 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
     except BaseException:
         process.stop()
         raise
-    return Store(process, archive, agent)
+    return Store(process, archive, agent, ports)
 
 
 def _identities(keys: dict[str, tuple[str, str]], evidence: str) -> dict[str, object]:
