@@ -49,7 +49,7 @@ def load(settings: Recogniser) -> WhisperEngine:
         Misconfigured, BadInput, Damaged: no such model, an incomplete one, or one this device cannot run.
         Unavailable: a hub model could not be fetched.
     """
-    folder = locate(settings.model, settings.model_cache, _download)
+    folder = locate(settings.model, settings.model_cache, download)
     try:
         model = WhisperModel(
             str(folder.path),
@@ -74,7 +74,7 @@ def voice_activity(samples: Samples) -> list[tuple[int, int]]:
     return [(int(found["start"]), int(found["end"])) for found in get_speech_timestamps(samples.copy(), options)]
 
 
-def _download(name: str, cache: Path) -> Path:
+def download(name: str, cache: Path) -> Path:
     try:
         return Path(download_model(name, cache_dir=str(cache)))
     except ValueError as error:
