@@ -33,7 +33,7 @@ format: $(VENV)/.dev ## Put the code in its usual form
 	$(WEB) run format
 
 bench: $(VENV)/.dev ## Measure against raw FFmpeg and raw faster-whisper; prints ratios
-	for part in tests/bench/[a-z]*.py; do $(BIN)/python $$part || exit 1; done
+	for part in tests/bench/[a-z]*.py; do $(BIN)/python -m tests.bench.$$(basename $$part .py) || exit 1; done
 
 lock: ## Renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -46,6 +46,7 @@ class PieceKind(StrEnum):
     SIGNATURE = "signature"
     KEY = "key"
     WHOLE_CHAIN = "whole_chain"
+    CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ _AT_END = (
     (PieceKind.SIGNATURE, "manifest.sig"),
     (PieceKind.KEY, "agent.pub"),
     (PieceKind.WHOLE_CHAIN, "chain.jsonl"),
+    (PieceKind.CHECKPOINTS, "checkpoints.jsonl"),
 )
 
 

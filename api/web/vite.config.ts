@@ -5,7 +5,7 @@ import { defineConfig } from 'vite';
 declare const process: { env: Record<string, string | undefined> };
 
 // A running `tyndau serve`; `npm run dev` sends everything but the pages there.
-const server = process.env.TYNDAU_URL ?? 'http://127.0.0.1:8080';
+const server = process.env.TYNDAU_URL ?? 'http://127.0.0.1:8420';
 
 export default defineConfig({
   plugins: [svelte()],

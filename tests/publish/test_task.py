@@ -146,6 +146,7 @@ def test_the_next_worker_finishes_and_clears_up(context: JobContext) -> None:
 
 
 def test_published_again_nothing_changes(context: JobContext) -> None:
+    publish_recording(context, recording=hearings.RECORDING)
     before = [(c.version, c.ready_utc) for c in _copies(context)], _stored(context)
     publish_recording(context, recording=hearings.RECORDING)
     assert ([(c.version, c.ready_utc) for c in _copies(context)], _stored(context)) == before
