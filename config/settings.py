@@ -54,7 +54,6 @@ class Api(Section):
     session_idle_minutes: int = Field(60, ge=1)
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
-    time_zone: str = "Asia/Almaty"
 
 
 class Recogniser(Section):

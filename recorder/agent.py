@@ -292,5 +292,5 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     store = open_store(settings.storage, settings.storage.evidence_bucket)
     spool: Path = settings.agent.spool
     make_folder(spool.resolve())
-    uploader = Uploader(spool, store, Centre(settings.agent), signer, clock)
+    uploader = Uploader(spool, store, Centre(settings.agent), signer, clock, settings.storage.retention_days)
     return CourtroomAgent(settings, signer, clock, lambda: Centre(settings.agent), uploader)

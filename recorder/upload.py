@@ -11,6 +11,7 @@ import base64
 import logging
 import random
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 from archive.domain.chain import Kind, Record, parse_line, sha256_hex
@@ -62,8 +63,11 @@ class Tail:
 class Uploader:
     """Carries one spool to one bucket and one API. `step` is one pass; `run` goes on until it is stopped."""
 
-    def __init__(self, spool: Path, store: ObjectStore, centre: Centre, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self, spool: Path, store: ObjectStore, centre: Centre, signer: Signer, clock: Clock, retention_days: int = 0
+    ) -> None:
         self._spool, self._store, self._centre, self._signer, self._clock = spool, store, centre, signer, clock
+        self._lock_for = timedelta(days=retention_days) if retention_days else None  # None = stored without a lock
         self._outbox = Outbox(spool / "outbox.sqlite")
         self._retry: dict[str, tuple[int, float]] = {}  # recording -> failures in a row, not before (steady clock)
         self._tails: dict[str, Tail] = {}
@@ -192,7 +196,8 @@ class Uploader:
         with self._outbox.storing(piece, self._now()) as wanted:
             if wanted:
                 kind = _MEDIA.get(piece.kind, "application/octet-stream")
-                self._store.put(piece.key, body, metadata=metadata, content_type=kind)
+                until = self._clock.utc() + self._lock_for if self._lock_for else None
+                self._store.put(piece.key, body, metadata=metadata, content_type=kind, retain_until=until)
 
     def _waiting(self, folder: Folder) -> int:
         if folder.recording in self._done:

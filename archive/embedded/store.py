@@ -89,7 +89,7 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
 def _identities(keys: dict[str, tuple[str, str]], evidence: str) -> dict[str, object]:
     rights = {
         "archive": ["Admin", "Read", "Write", "List", "Tagging"],
-        "agent": [f"{verb}:{evidence}" for verb in ("Read", "Write", "List")],
+        "agent": [f"{verb}:{evidence}" for verb in ("Read", "Write", "List", "PutObjectRetention")],
     }
     return {
         "identities": [

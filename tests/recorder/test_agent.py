@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from minio import Minio
 from sqlalchemy import text
 
 from archive import accounts
@@ -85,6 +86,7 @@ def court(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Cour
             "TYNDAU_STORAGE__SECURE": "false",
             "TYNDAU_STORAGE__ACCESS_KEY": store.access_key.get_secret_value(),
             "TYNDAU_STORAGE__SECRET_KEY": store.secret_key.get_secret_value(),
+            "TYNDAU_STORAGE__RETENTION_DAYS": "1",
         }
         yield Court(settings, sessions, hearing, clerk, agent)
         sessions.kw["bind"].dispose()
@@ -165,6 +167,15 @@ def _stored(court: Court, folder: Path) -> dict[str, bytes]:
     return found
 
 
+def _locked(court: Court, key: str) -> bool:
+    """Whether the store itself keeps the object, whoever asks to remove it."""
+    storage = court.settings.storage
+    secrets = storage.access_key.get_secret_value(), storage.secret_key.get_secret_value()
+    client = Minio(endpoint=storage.endpoint, access_key=secrets[0], secret_key=secrets[1], secure=False)
+    found = client.get_object_retention(bucket_name=storage.evidence_bucket, object_name=key)
+    return found is not None and found.mode == "COMPLIANCE"
+
+
 def _archived(court: Court, folder: Path) -> bool:
     sql = "SELECT manifest_sha256 IS NOT NULL FROM recordings WHERE id = :id"
     return bool(court.value(sql, id=folder.name))
@@ -193,6 +204,7 @@ def test_a_hearing_is_recorded_and_carried_over(court: Court, serve: Start, tmp_
     for segment in segments:
         key = f"{segment['source']}/{segment['seq']:06d}-{segment['sha256'][:16]}.mp4"
         assert stored[key] == (folder / segment["file"]).read_bytes()
+    assert all(_locked(court, f"{ROOM}/{folder.name}/{key}") for key in stored if not key.startswith("receipt"))
     pieces = [stored[key] for key in sorted(stored) if key.startswith("chain/")]
     assert b"".join(pieces) == (folder / "chain.jsonl").read_bytes()
     assert court.value("SELECT count(*) FROM segments WHERE recording_id = :id", id=folder.name) == len(segments)
