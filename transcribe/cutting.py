@@ -1,4 +1,4 @@
-"""Where a window of sound may be cut so that no word is lost or said twice (notes/asr section 6)."""
+"""Where a window of sound may be cut so that no word is lost or said twice."""
 
 from __future__ import annotations
 

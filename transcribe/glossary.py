@@ -1,4 +1,4 @@
-"""Words of the court that a recogniser should expect, in both languages (domain.md; 60 with the names at most)."""
+"""Words of the court that a recogniser should expect, in both languages (60 with the names at most)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A small Whisper ranks the two languages well but its prior is far off: by plain argmax most Kazakh is
 taken for Russian. Smoothing over time makes it worse, since speakers alternate; the habit of the person
-at a microphone helps (notes/asr section 4).
+at a microphone helps.
 """
 
 from __future__ import annotations
