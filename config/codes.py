@@ -59,6 +59,13 @@ define(
     en="An interrupted recording was found and closed.",
 )
 define(
+    "REC-005",
+    logging.ERROR,
+    kk="Отырыс жазылмай тұр, жазуды бастау қайталануда. Дискідегі орын мен құрылғыларды тексеріңіз.",
+    ru="Заседание не записывается, запуск повторяется. Проверьте место на диске и устройства.",
+    en="A hearing is not being recorded though it should be; starting is retried. Check disk space and devices.",
+)
+define(
     "UPL-001",
     logging.WARNING,
     kk="Мұрағатқа қосылу мүмкін емес; жазба осы машинада сақталуда, жіберу қайталанады.",

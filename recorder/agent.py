@@ -12,17 +12,18 @@ import queue
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from archive.domain.errors import Conflict, NotFound, TyndauError, Unavailable
+from archive.domain.errors import Conflict, Denied, NotFound, TyndauError, Unavailable
 from archive.domain.ids import RECORDING_ID, check_name
 from archive.domain.media import StopReason
 from archive.domain.wall import iso
 from archive.signing import Signer
 from config.clock import Clock
+from config.log import report
 from config.settings import Settings
 from recorder.centre import Centre, Command
 from recorder.durable import make_folder, sync_folder, write_whole
@@ -37,9 +38,19 @@ from recorder.upload import Uploader
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+AGAIN_S = 5.0  # how often a hearing that should be recorded but is not is begun again
 LIVE_S = 0.25
 IDLE_S = 2.0
 _STATES = {"ended": "down"}  # to the centre a source that has come to its end is one that gives nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A hearing that should be recorded but is not: since when, and when it is tried again (steady clock)."""
+
+    hearing: str | None
+    since_utc: str
+    again_s: float
 
 
 class CourtroomAgent:
@@ -55,6 +66,7 @@ class CourtroomAgent:
         self._recording: Recording | None = None
         self._hearing: str | None = None
         self._closing = False
+        self._owed: Owed | None = None  # a hearing that should be recorded but is not
         self._commands: queue.Queue[Command] = queue.Queue()
         self._answers: queue.Queue[tuple[Command, bool, str, str | None]] = queue.Queue()
         self._recorded = 0
@@ -95,7 +107,23 @@ class CourtroomAgent:
         else:
             self._obey(command)
         if self._recording is not None and (reason := self._recording.tick()):
-            self._close(reason)
+            hearing, broken = self._hearing, reason is StopReason.INTERRUPTED
+            self._close(reason, keep_wanted=broken)
+            if broken:
+                self._owe(hearing, "the recording broke off")
+        if self._owed is not None and self._clock.monotonic_s() >= self._owed.again_s:
+            self._begin_owed(self._owed)
+
+    def _owe(self, hearing: str | None, detail: str) -> None:
+        since = self._owed.since_utc if self._owed else iso(self._clock.utc())
+        self._owed = Owed(hearing, since, self._clock.monotonic_s() + AGAIN_S)
+        report(log, "REC-005", hearing=hearing, detail=detail)
+
+    def _begin_owed(self, owed: Owed) -> None:
+        try:
+            self._begin(owed.hearing)
+        except (TyndauError, OSError) as error:
+            self._owe(owed.hearing, str(error))
 
     def _obey(self, command: Command) -> None:
         action = self._actions.get(command.kind)
@@ -129,10 +157,12 @@ class CourtroomAgent:
         recording = Recording(self._spool, planned, origin, self._signer, self._settings, self._clock)
         self._write_wanted(hearing, recording.id)
         recording.start()
-        self._hearing, self._recording = hearing, recording
+        self._hearing, self._recording, self._owed = hearing, recording, None
 
     def _stop(self, command: Command) -> str:
         if self._recording is None:
+            self._owed = None
+            self._wanted.unlink(missing_ok=True)
             return "nothing was being recorded"
         recording = self._recording.id
         self._close(StopReason.STOPPED)
@@ -186,10 +216,7 @@ class CourtroomAgent:
             self._recorded += 1
         if wanted is None:
             return
-        try:
-            self._begin(wanted.get("hearing"))
-        except (TyndauError, OSError):
-            log.exception("the interrupted hearing could not be taken up")
+        self._begin_owed(Owed(wanted.get("hearing"), iso(self._clock.utc()), 0.0))
 
     def _salvage(self, folder: Folder) -> None:
         try:
@@ -223,8 +250,9 @@ class CourtroomAgent:
                     if command.id not in seen:
                         seen.add(command.id)
                         self._commands.put(command)
-            except TyndauError as error:
-                log.debug("the centre: %s", error)
+            except Exception as error:  # an agent that no longer listens could not even be stopped
+                if not isinstance(error, TyndauError):
+                    log.exception("the conversation with the centre failed and goes on")
                 ended.wait(IDLE_S)
                 continue
             busy = self._recording is not None or not self._commands.empty()
@@ -238,7 +266,7 @@ class CourtroomAgent:
             command, ok, detail, recording = answer
             try:
                 centre.acknowledge(command.id, ok=ok, detail=detail, recording=recording)
-            except Unavailable:
+            except (Unavailable, Denied):
                 self._answers.put(answer)
                 raise
             except (NotFound, Conflict) as error:  # the centre has forgotten the command
@@ -269,6 +297,8 @@ class CourtroomAgent:
 
     def _alarms(self, recording: Recording | None) -> list[dict[str, Any]]:
         alarms = [asdict(alarm) for alarm in recording.alarms()] if recording else []
+        if owed := self._owed:
+            alarms.append({"code": "REC-005", "since_utc": owed.since_utc, "source": None, "channel": None})
         if since := self._uploader.offline_since:
             alarms.append({"code": "UPL-001", "since_utc": since, "source": None, "channel": None})
         return alarms

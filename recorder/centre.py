@@ -84,7 +84,10 @@ class Centre:
         except httpx.HTTPError as error:
             raise Unavailable(f"the centre does not answer ({type(error).__name__}: {error})") from error
         if answer.is_success:
-            return dict(answer.json()) if answer.content else {}
+            try:
+                return dict(answer.json()) if answer.content else {}
+            except (ValueError, TypeError) as error:  # a proxy's page, say
+                raise Unavailable(f"{method} {path} was not answered by the centre; check agent.server") from error
         text = f"the centre answered {answer.status_code} to {method} {path}: {answer.text[:200]}"
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise Denied(text)

@@ -139,6 +139,8 @@ class Recording:
         if self.disk_trouble():
             return StopReason.INTERRUPTED
         if all(owner.done() for owner in self.owners):
+            if any(owner.outcome is RunEnd.SOURCE_FAILED for owner in self.owners):
+                return StopReason.INTERRUPTED
             ended = all(owner.outcome is RunEnd.SOURCE_ENDED for owner in self.owners)
             return StopReason.SOURCES_ENDED if ended else StopReason.DURATION
         late = self._duration_s is not None and self.elapsed_s() > self._duration_s + OVERTIME_S

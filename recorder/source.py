@@ -133,12 +133,14 @@ class SourceOwner:
         try:
             self._runs()
         except OSError as error:
-            self.failure, self.detail = error, str(error)
+            self.failure = error
             self.outcome = RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR
+            self._trouble(str(error), self.outcome)
         except Exception as error:
-            self.failure, self.detail = error, str(error)
+            self.failure = error
             self.outcome = RunEnd.SOURCE_FAILED
             log.exception("source owner failed")
+            self._trouble(str(error), self.outcome)
         finally:
             self._parts.put(None)
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import logging
 import random
+import sqlite3
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -89,9 +91,15 @@ class Uploader:
             if folder.recording in self._done:
                 continue
             moved = self._attempt(folder) or moved
-            backlog += self._waiting(folder)
+            backlog += self._count(folder)
         self.backlog = backlog
         return moved
+
+    def _count(self, folder: Folder) -> int:
+        try:
+            return self._waiting(folder)
+        except (TyndauError, OSError, sqlite3.Error):
+            return 1  # at least this recording waits
 
     def finished(self) -> bool:
         """Whether the archive has every recording that is closed here. May be asked from any thread."""
@@ -109,7 +117,9 @@ class Uploader:
             return False
         try:
             moved = self._advance(folder)
-        except (TyndauError, OSError) as error:
+        except Exception as error:  # whatever it is, one recording must not keep the others from the archive
+            if not isinstance(error, TyndauError | OSError):
+                log.exception("%s could not be carried over", folder.recording)
             self._postpone(folder, failures, error)
             return False
         self._retry.pop(folder.recording, None)
@@ -119,9 +129,10 @@ class Uploader:
     def _postpone(self, folder: Folder, failures: int, error: Exception) -> None:
         wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - spread, no secret
         self._retry[folder.recording] = failures + 1, self._clock.monotonic_s() + wait_s
-        self._outbox.failed(folder.recording, str(error))
-        if isinstance(error, Conflict | NotFound):  # a catalogue that was restored from yesterday, say
-            self._outbox.begin_again(folder.recording)
+        with suppress(sqlite3.Error):  # on a full disk the outbox cannot even note it
+            self._outbox.failed(folder.recording, str(error))
+            if isinstance(error, Conflict | NotFound):  # a catalogue that was restored from yesterday, say
+                self._outbox.begin_again(folder.recording)
         if self.offline_since is None:
             self.offline_since = iso(self._clock.utc())
             report(log, "UPL-001", recording=folder.recording, detail=str(error))

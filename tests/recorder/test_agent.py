@@ -267,3 +267,19 @@ def test_two_agents_never_serve_one_spool(serve: Start, tmp_path: Path) -> None:
     wait_for(lambda: (tmp_path / "spool" / "outbox.sqlite").exists(), 20, "the first agent")
     assert serve().wait(30) == 1
     assert "another agent serves" in (tmp_path / "agent.log").read_text()
+
+
+def test_a_hearing_that_cannot_be_taken_up_is_an_alarm_until_it_is_stopped(
+    court: Court, serve: Start, tmp_path: Path
+) -> None:
+    wanted = tmp_path / "spool" / "wanted.json"
+    wanted.parent.mkdir()
+    wanted.write_text(json.dumps({"hearing": str(court.hearing), "recording": "x"}))
+    serve(TYNDAU_RECORDING__MIN_FREE_MB="999999999")
+    sql = "SELECT count(*) FROM agent_states WHERE state->'alarms' @> '[{\"code\": \"REC-005\"}]'"
+    wait_for(lambda: court.value(sql), 30, "the alarm at the centre")
+    ended = court.order("stop")
+    wait_for(lambda: court.obeyed(ended), 20, "the stop")
+    wait_for(lambda: not court.value(sql), 20, "the end of the alarm")
+    assert not wanted.exists()
+    assert _recordings(tmp_path) == []
