@@ -81,6 +81,7 @@ class Agent(Section):
     server: str = ""  # https://… of the API; empty = record without a centre
     token: SecretStr = SecretStr("")
     spool: Path = Path("/var/lib/tyndau/spool")  # recordings until the archive has them; own volume advised
+    second_spool: Path | None = None  # on another disk: recording goes on there when the first fails or fills
     key_file: Path = Path("/var/lib/tyndau/agent.key")  # signs the record; back it up, never copy it to another machine
     sources: dict[str, str] = Field(default_factory=dict)  # name -> address, e.g. cam = "rtsp://…"
     channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # source -> names of its microphones

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from recorder.command import TRACK_KEY
+from recorder.filters import TRACK_KEY
 
 FLOOR_DB = -120.0
 SPEECH_DB = -45.0  # a plain threshold; telling speech from noise is the recogniser's work
@@ -34,6 +34,13 @@ class LevelReader:
         self._pending: dict[tuple[int, str], float] = {}
         self._latest = [Level(channel) for channel in channels]
         self._lock = threading.Lock()
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the pipe."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self.line(line.decode("utf-8", "replace"))
 
     def line(self, text: str) -> None:
         """Take one line of the pipe."""

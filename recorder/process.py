@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from archive.domain.errors import Misconfigured
 from config.children import launched
 from config.clock import Clock
 from recorder.command import Pipes
-from recorder.levels import LevelReader
+from recorder.monitor import Tap
 
 _NOISE = re.compile(r"(?<=//)[^/@\s]*@|^(\[[^\]]*\]\s*)+")  # credentials; FFmpeg's names for its parts
 
@@ -45,18 +45,28 @@ class Process:
         folder: Path,
         lock: int,
         clock: Clock,
-        levels: LevelReader,
+        taps: Mapping[str, Tap],
     ) -> None:
-        self._clock, self._levels = clock, levels
+        self._clock = clock
         self.progress = Progress()
         self.messages: deque[str] = deque(maxlen=40)
-        read_ends, write_ends = zip(os.pipe(), os.pipe(), strict=True)
+        read_ends, write_ends = zip(*(os.pipe() for _ in range(1 + len(taps))), strict=True)
+        pipes = Pipes(write_ends[0], dict(zip(taps, write_ends[1:], strict=True)))
         try:
-            self._process = _start(build(Pipes(*write_ends)), (*write_ends, lock), folder)
+            self._process = _start(build(pipes), (*write_ends, lock), folder)
+        except BaseException:
+            _close(read_ends)
+            raise
         finally:
-            for end in write_ends:
-                os.close(end)
-        self._listener = threading.Thread(target=self._listen, args=read_ends, daemon=True)
+            _close(write_ends)
+        errors = self._process.stderr
+        assert errors is not None  # noqa: S101 - Popen was given a pipe
+        rows: dict[int, Callable[[bytes], None]] = {
+            read_ends[0]: _Lines(self._on_progress).feed,
+            errors.fileno(): _Lines(lambda line: self.messages.append(line.strip())).feed,
+        }
+        rows |= {end: tap.feed for end, tap in zip(read_ends[1:], taps.values(), strict=True)}
+        self._listener = threading.Thread(target=self._listen, args=(rows,), daemon=True)
         self._listener.start()
 
     @property
@@ -96,21 +106,21 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
-    def _listen(self, progress: int, levels: int) -> None:
+    def _listen(self, rows: Mapping[int, Callable[[bytes], None]]) -> None:
+        """Hand what FFmpeg writes to its row until all ends are closed: FFmpeg must never wait for us."""
         errors = self._process.stderr
-        assert errors is not None  # noqa: S101 - Popen was given a pipe
-        rows: dict[int, Callable[[str], object]] = {
-            progress: self._on_progress,
-            levels: self._levels.line,
-            errors.fileno(): lambda line: self.messages.append(line.strip()),
-        }
         with selectors.DefaultSelector() as selector:
             for handle in rows:
                 selector.register(handle, selectors.EVENT_READ)
-            _read_lines(selector, rows)
-        os.close(progress)
-        os.close(levels)
-        errors.close()
+            while selector.get_map():
+                for key, _ in selector.select():
+                    if data := os.read(key.fd, 65536):
+                        rows[key.fd](data)
+                    else:
+                        selector.unregister(key.fd)
+        _close(tuple(handle for handle in rows if errors is None or handle != errors.fileno()))
+        if errors is not None:
+            errors.close()
 
     def _on_progress(self, line: str) -> None:
         key, _, value = line.partition("=")
@@ -140,15 +150,19 @@ def _start(command: Sequence[str], handles: tuple[int, ...], folder: Path) -> su
         raise Misconfigured(f"FFmpeg cannot be started ({error}); set agent.ffmpeg") from error
 
 
-def _read_lines(selector: selectors.BaseSelector, rows: dict[int, Callable[[str], object]]) -> None:
-    """Hand each whole line to its row until all ends are closed."""
-    rest = dict.fromkeys(rows, b"")
-    while selector.get_map():
-        for key, _ in selector.select():
-            data = os.read(key.fd, 65536)
-            if not data:
-                selector.unregister(key.fd)
-                continue
-            *lines, rest[key.fd] = (rest[key.fd] + data).split(b"\n")
-            for line in lines:
-                rows[key.fd](line.decode("utf-8", "replace"))
+class _Lines:
+    """Hands on whole lines of what is fed."""
+
+    def __init__(self, take: Callable[[str], object]) -> None:
+        self._take, self._rest = take, b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line.decode("utf-8", "replace"))
+
+
+def _close(handles: Sequence[int]) -> None:
+    for handle in handles:
+        os.close(handle)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,10 +15,10 @@ from archive.domain.errors import Misconfigured
 from archive.domain.ids import new_recording_id
 from archive.domain.manifest import build_manifest, encode_manifest
 from archive.domain.media import RunEnd, Source, StopReason
-from archive.domain.wall import iso
 from archive.signing import Signer
 from config.clock import Clock
 from config.settings import Settings
+from recorder.alarms import Alarm, AlarmBook
 from recorder.durable import make_folder, sync_folder, write_whole
 from recorder.folder import OPEN, ChainFile, Folder, prepare
 from recorder.ledger import Ledger
@@ -39,16 +38,6 @@ class Origin:
     courtroom: str
     agent: str
     hearing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something an operator must know of now."""
-
-    code: str
-    since_utc: str
-    source: str
-    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +62,7 @@ class Recording:
         settings: Settings,
         clock: Clock,
         duration_s: float | None = None,
+        alarms: AlarmBook | None = None,
     ) -> None:
         self._settings, self._clock, self._signer = settings, clock, signer
         self._planned, self._origin, self._duration_s = planned, origin, duration_s
@@ -83,8 +73,7 @@ class Recording:
         self.started_utc: datetime | None = None
         self._started_s = 0.0
         self._checkpoint_s = 0.0
-        self._alarms: dict[str, Alarm] = {}
-        self._alarm_lock = threading.Lock()
+        self.alarms = alarms or AlarmBook(clock)
         self._lock: int | None = None
         self.owners: list[SourceOwner] = []
 
@@ -109,6 +98,7 @@ class Recording:
             ) from error
         self.started_utc, self._started_s = self._clock.utc(), self._clock.monotonic_s()
         self._checkpoint_s = self._started_s
+        self.alarms.attach(self._write_alarm)
         self.owners = [self._owner(planned) for planned in self._planned]
         for owner in self.owners:
             owner.begin(self.started_utc)
@@ -157,11 +147,6 @@ class Recording:
         """Seconds since the start."""
         return self._clock.monotonic_s() - self._started_s
 
-    def alarms(self) -> list[Alarm]:
-        """What is wrong now."""
-        with self._alarm_lock:
-            return list(self._alarms.values())
-
     def close(self, reason: StopReason) -> Summary:
         """Stop every source, write the last line, the manifest and its signature.
 
@@ -171,6 +156,7 @@ class Recording:
         self.intent = Intent.STOP
         for owner in self.owners:
             owner.join()
+        self.alarms.detach()
         if self.disk_trouble():
             self.folder.use_reserve()
         failures = [owner.failure for owner in self.owners if owner.failure]
@@ -202,19 +188,14 @@ class Recording:
             lambda: self.intent,
             self._started_s,
             self._duration_s,
-            self._alarm,
+            lambda on, detail: self.alarms.set(on, SOURCE_DOWN, planned.source.name, detail=detail),
         )
 
-    def _alarm(self, source: str, raised: bool, detail: str) -> None:
-        with self._alarm_lock:
-            if raised == (source in self._alarms):
-                return
-            if raised:
-                self._alarms[source] = Alarm(SOURCE_DOWN, iso(self._clock.utc()), source)
-            else:
-                del self._alarms[source]
+    def _write_alarm(self, alarm: Alarm, raised: bool) -> None:
         state = "raised" if raised else "cleared"
-        self.chain.append(Kind.ALARM, code=SOURCE_DOWN, source=source, channel=None, state=state)
+        fields = {"code": alarm.code, "source": alarm.source, "channel": alarm.channel, "state": state}
+        with contextlib.suppress(OSError):  # a full disk is an alarm itself
+            self.chain.append(Kind.ALARM, **fields)
 
 
 def start_fields(recording: str, origin: Origin, sources: Sequence[Source], signer: Signer) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from config.clock import Clock
 from config.log import report
 from config.settings import Settings
 from recorder.address import Address
-from recorder.command import Pipes, Span, build_command
+from recorder.command import Pipes, build_command
 from recorder.durable import NO_SPACE
 from recorder.folder import Folder
+from recorder.inputs import Span
 from recorder.ledger import Ledger
-from recorder.levels import Level, LevelReader
+from recorder.levels import Level
+from recorder.monitor import SourceMonitor
 from recorder.process import Process
 from recorder.program import ffmpeg_program
 from recorder.run import Intent, Run, RunPlan
@@ -70,7 +72,7 @@ class SourceOwner:
         intent: Callable[[], Intent],
         begun_s: float,
         duration_s: float | None,
-        alarm: Callable[[str, bool, str], None],
+        alarm: Callable[[bool, str], None],
     ) -> None:
         self.planned, self.ledger = planned, ledger
         self._folder, self._lock, self._settings, self._clock = folder, lock, settings, clock
@@ -79,7 +81,7 @@ class SourceOwner:
         self._run: Run | None = None
         self._streams = planned.streams
         self._first_zero_s: float | None = None
-        self._levels: LevelReader | None = None
+        self.monitor = SourceMonitor(planned.source)
         self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy] | None] = queue.Queue()
         self._failures = 0
         self._troubled = False
@@ -115,7 +117,7 @@ class SourceOwner:
 
     def levels(self) -> list[Level]:
         """The levels of its microphones now; none while it is down."""
-        return self._levels.latest() if self._levels and self._run else []
+        return self.monitor.levels()
 
     def state(self) -> SourceState:
         """Its state now."""
@@ -147,7 +149,7 @@ class SourceOwner:
     def _runs(self) -> None:
         if self._streams is None:  # it did not answer when the recording was planned
             self._troubled = True
-            self._alarm(self.name, True, "")
+            self._alarm(True, "")
         while (asked := self._intent()) is not Intent.STOP and not self._over():
             if asked is Intent.PAUSE:
                 self._wake.wait(0.05)
@@ -187,6 +189,7 @@ class SourceOwner:
         finally:
             self._parts.join()
             self._run = None
+            self.monitor.end()
         media_s = process.progress.out_s
         if media_s and self._first_zero_s is None:
             self._first_zero_s = run.zero_s()
@@ -200,7 +203,7 @@ class SourceOwner:
 
     def _start(self, number: int, streams: Streams) -> tuple[Run, Process]:
         span = self._span()
-        self._levels = LevelReader(self.planned.source.channels, streams.tracks)
+        taps = self.monitor.begin(streams)
 
         def build(pipes: Pipes) -> list[str]:
             return build_command(
@@ -214,7 +217,7 @@ class SourceOwner:
                 span,
             )
 
-        process = Process(build, self._folder.path, self._lock, self._clock, self._levels)
+        process = Process(build, self._folder.path, self._lock, self._clock, taps)
         plan = RunPlan(
             self.name, number, self.planned.address.paced, span.limit_s, self._settings.recording.sync_interval_s
         )
@@ -242,7 +245,7 @@ class SourceOwner:
     def _note_opened(self) -> None:
         if self._run and self._run.media_s:
             self.opened, self._troubled = True, False
-            self._alarm(self.name, False, "")
+            self._alarm(False, "")
 
     def _look(self) -> Streams | None:
         try:
@@ -256,14 +259,9 @@ class SourceOwner:
 
     def _trouble(self, detail: str, reason: RunEnd) -> None:
         self.detail, self._troubled = detail, True
-        report(
-            log,
-            "REC-002" if reason is RunEnd.DISK_FULL else "REC-001",
-            source=self.name,
-            reason=str(reason),
-            detail=detail,
-        )
-        self._alarm(self.name, True, detail)
+        if reason is RunEnd.DISK_FULL:
+            report(log, "REC-002", source=self.name, detail=detail)
+        self._alarm(True, detail)
 
     def _wait_before_next(self) -> None:
         wait_s = BACK_OFF_S[min(max(0, self._failures - 1), len(BACK_OFF_S) - 1)]

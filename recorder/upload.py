@@ -18,19 +18,20 @@ from pathlib import Path
 
 from archive.domain.chain import Kind, Record, parse_line, sha256_hex
 from archive.domain.errors import Conflict, NotFound, TyndauError
-from archive.domain.ids import RECORDING_ID
 from archive.domain.keys import chain_piece_key, document_key, segment_key
 from archive.domain.wall import iso
 from archive.signing import Signer
 from archive.storage.port import ObjectStore
 from config.clock import Clock
-from config.log import report
+from recorder.alarms import AlarmBook
 from recorder.centre import Centre
 from recorder.folder import Folder
 from recorder.outbox import Outbox, Piece, PieceKind
+from recorder.spool import Spool
 
 log = logging.getLogger(__name__)
 
+OFFLINE = "UPL-001"
 IDLE_S = 0.5
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 MOST_LINES = 200  # in one call
@@ -66,16 +67,23 @@ class Uploader:
     """Carries one spool to one bucket and one API. `step` is one pass; `run` goes on until it is stopped."""
 
     def __init__(
-        self, spool: Path, store: ObjectStore, centre: Centre, signer: Signer, clock: Clock, retention_days: int = 0
+        self,
+        spool: Spool,
+        store: ObjectStore,
+        centre: Centre,
+        signer: Signer,
+        clock: Clock,
+        alarms: AlarmBook,
+        retention_days: int = 0,
     ) -> None:
+        self._alarms = alarms
         self._spool, self._store, self._centre, self._signer, self._clock = spool, store, centre, signer, clock
         self._lock_for = timedelta(days=retention_days) if retention_days else None  # None = stored without a lock
-        self._outbox = Outbox(spool / "outbox.sqlite")
+        self._outbox = Outbox(spool.home / "outbox.sqlite")
         self._retry: dict[str, tuple[int, float]] = {}  # recording -> failures in a row, not before (steady clock)
         self._tails: dict[str, Tail] = {}
         self._done: set[str] = set()
         self.backlog = 0  # segments and closings that wait
-        self.offline_since: str | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`: upload what is there, look again."""
@@ -106,10 +114,7 @@ class Uploader:
         return all(folder.recording in self._done for folder in self._folders() if folder.closed)
 
     def _folders(self) -> list[Folder]:
-        if not self._spool.is_dir():
-            return []
-        found = [p for p in sorted(self._spool.iterdir()) if RECORDING_ID.fullmatch(p.name)]
-        return [Folder(p) for p in found if (p / "chain.jsonl").exists()]
+        return [folder for folder in self._spool.folders() if folder.chain.exists()]
 
     def _attempt(self, folder: Folder) -> bool:
         failures, not_before = self._retry.get(folder.recording, (0, 0.0))
@@ -123,7 +128,7 @@ class Uploader:
             self._postpone(folder, failures, error)
             return False
         self._retry.pop(folder.recording, None)
-        self.offline_since = None
+        self._alarms.set(False, OFFLINE)
         return moved
 
     def _postpone(self, folder: Folder, failures: int, error: Exception) -> None:
@@ -133,9 +138,7 @@ class Uploader:
             self._outbox.failed(folder.recording, str(error))
             if isinstance(error, Conflict | NotFound):  # a catalogue that was restored from yesterday, say
                 self._outbox.begin_again(folder.recording)
-        if self.offline_since is None:
-            self.offline_since = iso(self._clock.utc())
-            report(log, "UPL-001", recording=folder.recording, detail=str(error))
+        self._alarms.set(True, OFFLINE, detail=f"{folder.recording}: {error}")
 
     def _advance(self, folder: Folder) -> bool:
         progress = self._outbox.know(folder.recording)

@@ -10,7 +10,8 @@ from archive.domain.errors import BadInput
 from archive.domain.media import Source, SourceKind
 from config.settings import Recording
 from recorder.address import Scheme, parse_address
-from recorder.command import Pipes, Span, build_command
+from recorder.command import Pipes, build_command
+from recorder.inputs import Span
 from recorder.streams import Streams
 
 
@@ -52,7 +53,14 @@ def test_a_camera_is_read_over_tcp_with_a_time_limit() -> None:
     address = parse_address("cam", "rtsp://cam/1")
     source = Source("cam", SourceKind.CAMERA, ("left", "right"), video=True)
     words = build_command(
-        "ffmpeg", address, source, Streams(True, (2,)), Recording(), "cam/.open/001-%06d.part", Pipes(5, 6), Span()
+        "ffmpeg",
+        address,
+        source,
+        Streams(True, (2,)),
+        Recording(),
+        "cam/.open/001-%06d.part",
+        Pipes(5, {"levels": 6}),
+        Span(),
     )
     assert words[words.index("-rtsp_transport") + 1] == "tcp"
     assert "-timeout" in words
