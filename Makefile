@@ -7,7 +7,7 @@ PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-ve
 PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench format lock clean
+.PHONY: help demo test lint bench chaos format lock clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## Put the code in its usual form
 
 bench: $(VENV)/.dev ## Measure against raw FFmpeg and raw faster-whisper; prints ratios
 	for part in tests/bench/[a-z]*.py; do $(BIN)/python -m tests.bench.$$(basename $$part .py) || exit 1; done
+
+chaos: $(VENV)/.dev ## Ten minutes of a hearing under all faults at random; says what was lost and whether it was stated
+	$(BIN)/python -m tests.chaos
 
 lock: ## Renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
