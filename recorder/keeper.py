@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ class Owed:
 
     hearing: str | None
     again_s: float
+    adhoc: Mapping[str, str] | None = None
 
 
 class Keeper:
@@ -50,11 +52,12 @@ class Keeper:
         self._wanted = spool.home / "wanted.json"
         self.recording: Recording | None = None
         self.hearing: str | None = None
+        self.adhoc: Mapping[str, str] | None = None  # case_number and title of a hearing that no list names
         self.owed: Owed | None = None
         self.closing = False
         self.recorded = 0  # recordings that were closed, here or before
 
-    def start(self, hearing: str | None) -> None:
+    def start(self, hearing: str | None, adhoc: Mapping[str, str] | None = None) -> None:
         """Record `hearing` (None: one that no list names); doing so already is no error.
 
         Raises:
@@ -66,7 +69,7 @@ class Keeper:
                 return
             raise Conflict("another hearing is being recorded; stop it first")
         try:
-            self._begin(hearing)
+            self._begin(hearing, adhoc)
         except (TyndauError, OSError):
             self._wanted.unlink(missing_ok=True)  # it was refused: a restart must not begin it after all
             raise
@@ -81,17 +84,17 @@ class Keeper:
         self._close(StopReason.STOPPED)
         return recording.id
 
-    def pause(self, reason: str) -> None:
+    def pause(self, reason: str, by: str = "", **more: Any) -> None:
         """Record nothing until `resume`. Raises Conflict when nothing is being recorded."""
         recording = self.running()
         if recording.intent is Intent.RECORD:
-            recording.pause(reason)
+            recording.pause(reason, by, **more)
 
-    def resume(self) -> None:
+    def resume(self, by: str = "", **more: Any) -> None:
         """Go on after a pause. Raises Conflict when nothing is being recorded."""
         recording = self.running()
         if recording.intent is Intent.PAUSE:
-            recording.resume()
+            recording.resume(by, **more)
 
     def running(self) -> Recording:
         """The recording that is on. Raises Conflict when there is none."""
@@ -102,10 +105,10 @@ class Keeper:
     def tick(self) -> None:
         """To be called several times a second."""
         if self.recording is not None and (reason := self.recording.tick()):
-            hearing, broken = self.hearing, reason is StopReason.INTERRUPTED
+            hearing, adhoc, broken = self.hearing, self.adhoc, reason is StopReason.INTERRUPTED
             self._close(reason, keep_wanted=broken)
             if broken:
-                self._owe(hearing, "the recording broke off")
+                self._owe(hearing, adhoc, "the recording broke off")
         if self.owed is not None and self._clock.monotonic_s() >= self.owed.again_s:
             self._begin_owed(self.owed)
 
@@ -117,33 +120,33 @@ class Keeper:
                 self._salvage(folder)
             self.recorded += 1
         if wanted is not None:
-            self._begin_owed(Owed(wanted.get("hearing"), 0.0))
+            self._begin_owed(Owed(wanted.get("hearing"), 0.0, wanted.get("adhoc")))
 
     def park(self) -> None:
         """The agent ends: close what is recorded; the next start goes on with it."""
         if self.recording is not None:
             self._close(StopReason.INTERRUPTED, keep_wanted=True)
 
-    def _begin(self, hearing: str | None) -> None:
+    def _begin(self, hearing: str | None, adhoc: Mapping[str, str] | None) -> None:
         agent = self._settings.agent
         volume = self._spool.choose(self._settings.recording.min_free_mb << 20)
         planned = plan_sources(agent.sources, agent.channels, ffmpeg_program(self._settings), log.warning)
-        origin = Origin(check_name(agent.courtroom, "courtroom"), agent.name, hearing)
+        origin = Origin(check_name(agent.courtroom, "courtroom"), agent.name, hearing, adhoc)
         recording = Recording(volume, planned, origin, self._signer, self._settings, self._clock, alarms=self._alarms)
-        body = {"hearing": hearing, "recording": recording.id}
+        body = {"hearing": hearing, "adhoc": adhoc and dict(adhoc), "recording": recording.id}
         write_whole(self._wanted, json.dumps(body).encode())
         recording.start()
-        self.hearing, self.recording = hearing, recording
+        self.hearing, self.adhoc, self.recording = hearing, adhoc, recording
         self._settle()
 
     def _begin_owed(self, owed: Owed) -> None:
         try:
-            self._begin(owed.hearing)
+            self._begin(owed.hearing, owed.adhoc)
         except (TyndauError, OSError) as error:
-            self._owe(owed.hearing, str(error))
+            self._owe(owed.hearing, owed.adhoc, str(error))
 
-    def _owe(self, hearing: str | None, detail: str) -> None:
-        self.owed = Owed(hearing, self._clock.monotonic_s() + AGAIN_S)
+    def _owe(self, hearing: str | None, adhoc: Mapping[str, str] | None, detail: str) -> None:
+        self.owed = Owed(hearing, self._clock.monotonic_s() + AGAIN_S, adhoc)
         self._alarms.set(True, NOT_RECORDED, detail=detail)
 
     def _settle(self) -> None:
@@ -161,7 +164,7 @@ class Keeper:
         except OSError:
             log.exception("the recording could not be closed; it will be at the next start")
         finally:
-            self.recording, self.hearing, self.closing = None, None, False
+            self.recording, self.hearing, self.adhoc, self.closing = None, None, None, False
             self.recorded += 1
 
     def _salvage(self, folder: Folder) -> None:

@@ -38,6 +38,7 @@ class Origin:
     courtroom: str
     agent: str
     hearing: str | None = None
+    adhoc: Mapping[str, str] | None = None  # case_number and title of a hearing that no list names
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +105,25 @@ class Recording:
             owner.begin(self.started_utc)
             owner.start()
 
-    def pause(self, reason: str) -> None:
-        """Record nothing until `resume`: a deliberation, a break."""
+    def pause(self, reason: str, by: str = "", **more: Any) -> None:
+        """Record nothing until `resume`: a deliberation, a break. `more` goes into the line."""
         self.intent = Intent.PAUSE
-        self.chain.append(Kind.PAUSE, reason=reason)
+        self.chain.append(Kind.PAUSE, reason=reason, by=by, at_ms=self.at_ms(), **more)
 
-    def resume(self) -> None:
-        """Go on after a pause."""
-        self.chain.append(Kind.RESUME)
+    def resume(self, by: str = "", **more: Any) -> None:
+        """Go on after a pause. `more` goes into the line."""
+        self.chain.append(Kind.RESUME, by=by, at_ms=self.at_ms(), **more)
         for owner in self.owners:
             owner.begin(self._clock.utc())
         self.intent = Intent.RECORD
 
-    def note(self, code: str, text: str, by: str) -> None:
-        """An event of the hearing, at this moment."""
-        self.chain.append(Kind.NOTE, code=code, text=text, by=by)
+    def note(self, code: str, text: str, by: str, **more: Any) -> int:
+        """An event of the hearing, at this moment; the number of its line. `more` goes into the line."""
+        return self.chain.append(Kind.NOTE, code=code, text=text, by=by, at_ms=self.at_ms(), **more).seq
+
+    def at_ms(self) -> int:
+        """Milliseconds since the recording's zero by the steady clock."""
+        return int(self.elapsed_s() * 1000)
 
     def tick(self) -> StopReason | None:
         """To be called several times a second: signs checkpoints; says when the recording is over by itself."""
@@ -200,7 +205,9 @@ class Recording:
 
 def start_fields(recording: str, origin: Origin, sources: Sequence[Source], signer: Signer) -> dict[str, Any]:
     """The fields of a chain's first line."""
+    adhoc = {"adhoc": dict(origin.adhoc)} if origin.adhoc else {}
     return {
+        **adhoc,
         "version": VERSION,
         "recording": recording,
         "courtroom": origin.courtroom,
