@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import av
 from av.error import FFmpegError
 
 from archive.domain.errors import Damaged
+from archive.domain.fmp4 import whole_fragments_end
 from archive.domain.media import TICKS_PER_S
 
 
@@ -35,6 +37,26 @@ def read_back(path: Path) -> Content:
         with av.open(str(path), options={"protocol_whitelist": "file", "format_whitelist": "mov"}) as container:
             return _count(container)
     except (FFmpegError, OSError, ValueError) as error:
+        raise Damaged(f"{path.name} cannot be decoded ({error})") from error
+
+
+def read_back_growing(path: Path, size: int) -> Content | None:
+    """The same for the whole fragments in the first `size` bytes of a part that still grows; None before the first.
+
+    Raises:
+        Damaged: they do not decode.
+        OSError: it cannot be read, or is closed already.
+    """
+    with path.open("rb") as file:
+        end = whole_fragments_end(file, size)
+        file.seek(0)
+        data = io.BytesIO(file.read(end))
+    if not end:
+        return None
+    try:
+        with av.open(data, format="mov") as container:
+            return _count(container)
+    except (FFmpegError, ValueError) as error:
         raise Damaged(f"{path.name} cannot be decoded ({error})") from error
 
 

@@ -71,6 +71,11 @@ class Run:
         """When the written media last grew, by the steady clock; None before the first byte."""
         return self._grown_s
 
+    @property
+    def synced(self) -> tuple[int, int]:
+        """The number of the part that was synced last, and how many of its bytes; (0, 0) before the first."""
+        return self._synced
+
     def zero(self) -> datetime:
         """The wall clock of the run's media zero, as known now; steps of the wall clock do not move it."""
         earliest = self._process.progress.zero_s

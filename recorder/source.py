@@ -119,6 +119,15 @@ class SourceOwner:
         """The levels of its microphones now; none while it is down."""
         return self.monitor.levels()
 
+    def synced_part(self) -> tuple[int, Path, int] | None:
+        """The run that is on, its growing part and how many bytes of that are synced; None while there are none."""
+        run = self._run
+        if run is None or not run.synced[1]:
+            return None
+        number, size = run.synced
+        name = Path(self._folder.pattern(self.name, self.ledger.runs) % number)
+        return self.ledger.runs, self._folder.path / name, size
+
     def state(self) -> SourceState:
         """Its state now."""
         run, now = self._run, self._clock.monotonic_s()
