@@ -1,7 +1,7 @@
 """Every warning and error that an operator may meet: code, level, and what to do, in three languages.
 
 REC: recorder, UPL: upload, ING: ingest, ASR: recognition, PUB: access copies, API: web server,
-EMB: embedded servers, JOB: background jobs, SEC: access.
+EMB: embedded servers, JOB: background jobs, SEC: access, CON: the courtroom's console.
 """
 
 from __future__ import annotations
@@ -148,4 +148,18 @@ define(
     kk="Дерекқор хабарламаларын тыңдау үзілді; тікелей беттер бірнеше секунд кешігеді. Байланыс қайта орнатылуда.",
     ru="Прервано слушание уведомлений базы; живые страницы отстают на несколько секунд. Связь восстанавливается.",
     en="Listening to the database was cut; live pages lag by seconds. The connection is being made anew.",
+)
+define(
+    "CON-001",
+    logging.ERROR,
+    kk="Зал пульті ашылмай тұр; жазбаға әсері жоқ. agent.console_port пен PIN баптауын тексеріңіз.",
+    ru="Пульт зала не открывается; на запись это не влияет. Проверьте настройки agent.console_port и PIN.",
+    en="The room's console cannot be served; recording goes on. Check agent.console_port and the PIN.",
+)
+define(
+    "CON-002",
+    logging.WARNING,
+    kk="Пульттің PIN коды бірнеше рет қате терілді. Кім кіруге тырысқанын анықтаңыз.",
+    ru="PIN-код пульта несколько раз набран неверно. Выясните, кто пытался войти.",
+    en="The console's PIN was entered wrongly several times. Find out who tried to get in.",
 )

@@ -86,6 +86,9 @@ class Agent(Section):
     sources: dict[str, str] = Field(default_factory=dict)  # name -> address, e.g. cam = "rtsp://…"
     channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # source -> names of its microphones
     ffmpeg: str = ""  # default: the one that comes with imageio-ffmpeg
+    console_port: int = Field(8430, ge=0, le=65535)  # the local console, on 127.0.0.1 alone; 0 = none
+    console_pin: SecretStr = SecretStr("")  # better set by `tyndau agent pin`; without one the console lets nobody in
+    console_title: str = ""  # court and room as the console shows them; empty = the room's code
 
 
 class Recording(Section):
