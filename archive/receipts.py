@@ -7,6 +7,8 @@ before anything is stored: however often the job is killed and run again, the re
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive.db import evidence
@@ -14,12 +16,23 @@ from archive.db.evidence import ClosedRecording
 from archive.db.session import notify
 from archive.domain.chain import canonical, sha256_hex
 from archive.domain.errors import Damaged, NotFound
-from archive.domain.keys import document_key
+from archive.domain.keys import document_key, recording_prefix
 from archive.domain.wall import iso
 from archive.ingest.check import check_segment, stored_sha256
 from archive.jobs.context import JobContext
+from archive.signing import Verifier
+from archive.storage.port import ObjectStore
 
 VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as it is stored: its bytes, the raw signature over them, the archive's public key (PEM)."""
+
+    receipt: bytes
+    signature: bytes
+    archive_key_pem: bytes
 
 
 def issue_receipt(context: JobContext, recording: str) -> bool:
@@ -87,3 +100,29 @@ def _store(context: JobContext, found: ClosedRecording, at: datetime) -> None:
             data,
             retain_until=at + timedelta(days=days) if days else None,
         )
+
+
+def read_receipt(evidence: ObjectStore, courtroom: str, recording: str) -> Receipt | None:
+    """The stored receipt whose signature holds; None while there is none.
+
+    Raises:
+        StoreUnavailable, StoreRefused: as the port's verbs.
+    """
+    prefix = recording_prefix(courtroom, recording)
+    receipts, signatures, keys = (
+        [_read(evidence, found.key) for found in evidence.list(prefix + stem) if found.key.endswith(ending)]
+        for stem, ending in (("receipt-", ".json"), ("receipt-", ".sig"), ("archive-", ".pub"))
+    )
+    fitting = (
+        Receipt(receipt, signature, key)
+        for key in keys
+        for receipt in receipts
+        for signature in signatures
+        if Verifier.from_pem(key).holds(receipt, signature)
+    )
+    return next(fitting, None)
+
+
+def _read(evidence: ObjectStore, key: str) -> bytes:
+    with evidence.open_range(key) as stream, closing(stream):
+        return stream.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from archive.domain.wall import iso, parse_iso
 from config.settings import Agent
 
 TIMEOUT_S = 10.0
+NOT_MODIFIED = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,25 @@ class Command:
     """What the centre asks of this courtroom."""
 
     id: str
-    kind: str  # start, stop, pause, resume, note
+    kind: str  # start, stop, pause, resume, note, undo, check
     hearing: str | None
     args: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The archive's signed word that it has read back every byte of a recording (archive.receipts)."""
+
+    receipt: bytes  # canonical JSON
+    signature: bytes  # raw Ed25519 over it
+    archive_key_pem: bytes
+
+
 class Centre:
-    """One connection; used by one thread. Its verbs raise Unavailable, Denied, NotFound or Conflict."""
+    """One connection; used by one thread. Its verbs raise Unavailable, Denied, NotFound or Conflict.
+
+    `now_utc` is the centre's clock in its last answer to `state`; None before the first.
+    """
 
     def __init__(self, agent: Agent, transport: httpx.BaseTransport | None = None) -> None:
         if not agent.server:
@@ -35,11 +49,37 @@ class Centre:
         headers = {"Authorization": f"Bearer {agent.token.get_secret_value()}"}
         base = f"{agent.server.rstrip('/')}/api/v1/agent"
         self._http = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self.now_utc: datetime | None = None
+        self._schedule: dict[str, Any] = {}
+        self._schedule_tag = ""
 
     def state(self, state: Mapping[str, Any]) -> list[Command]:
         """Tell how the courtroom is; take what is asked of it."""
-        rows = self._call("POST", "/state", dict(state)).get("commands", [])
+        answer = self._call("POST", "/state", dict(state))
+        self.now_utc = parse_iso(answer["now_utc"]) if answer.get("now_utc") else None
+        rows = answer.get("commands", [])
         return [Command(str(r["id"]), r["kind"], r.get("hearing"), r.get("args") or {}) for r in rows]
+
+    def schedule(self) -> dict[str, Any]:
+        """The room's hearings, yesterday's to those in a week; what has not changed is not sent again."""
+        headers = {"If-None-Match": self._schedule_tag} if self._schedule else {}
+        answer = self._answer("GET", "/schedule", headers=headers)
+        if answer.status_code != NOT_MODIFIED:
+            self._schedule = _json(answer)
+            self._schedule_tag = answer.headers.get("etag", "")
+        return self._schedule
+
+    def receipt(self, recording: str) -> Receipt | None:
+        """The archive's receipt; None while there is none. Whoever uses it checks the signature."""
+        try:
+            told = self._call("GET", f"/recordings/{recording}/receipt")
+        except NotFound:
+            return None
+        try:
+            receipt, signature = (base64.b64decode(told[name], validate=True) for name in ("receipt", "signature"))
+            return Receipt(receipt, signature, str(told["archive_key_pem"]).encode())
+        except (KeyError, ValueError) as error:
+            raise Unavailable(f"the centre's receipt cannot be read ({error}); check agent.server") from error
 
     def acknowledge(self, command: str, *, ok: bool, detail: str, recording: str | None) -> None:
         """Say what became of a command."""
@@ -78,22 +118,32 @@ class Centre:
         """End the connection."""
         self._http.close()
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return _json(self._answer(method, path, body))
+
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, json=body)
+            answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Unavailable(f"the centre does not answer ({type(error).__name__}: {error})") from error
-        if answer.is_success:
-            try:
-                return dict(answer.json()) if answer.content else {}
-            except (ValueError, TypeError) as error:  # a proxy's page, say
-                raise Unavailable(f"{method} {path} was not answered by the centre; check agent.server") from error
+        if answer.is_success or answer.status_code == NOT_MODIFIED:
+            return answer
         text = f"the centre answered {answer.status_code} to {method} {path}: {answer.text[:200]}"
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise Denied(text)
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFound(text)
         raise (Conflict if answer.status_code == httpx.codes.CONFLICT else Unavailable)(text)
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        return dict(answer.json()) if answer.content else {}
+    except (ValueError, TypeError) as error:  # a proxy's page, say
+        request = f"{answer.request.method} {answer.request.url.path}"
+        raise Unavailable(f"{request} was not answered by the centre; check agent.server") from error
 
 
 def _b64(data: bytes) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import uuid
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.guard import FromAgent
@@ -15,8 +16,13 @@ from api.schemas import Asked
 from api.services import Use
 from archive import ingest
 from archive.db import catalogue
+from archive.db.evidence import verified_in
+from archive.db.schedule import Planned as Due
+from archive.db.schedule import planned
+from archive.domain.errors import NotFound
 from archive.domain.ids import check_recording_id
 from archive.domain.wall import iso
+from archive.receipts import read_receipt
 
 router = APIRouter(prefix="/agent", tags=["agent"])
 
@@ -76,7 +82,7 @@ class State(BaseModel):
     """What an agent says of itself; what later versions add is kept."""
 
     model_config = ConfigDict(extra="allow")
-    state: Literal["idle", "recording", "paused", "closing"]
+    state: Literal["idle", "checking", "recording", "paused", "closing"]
     recording: str | None = None
     hearing: uuid.UUID | None = None
     sources: list[dict[str, Any]] = Field(default_factory=list, max_length=64)
@@ -95,9 +101,49 @@ class Command(BaseModel):
 
 
 class Commands(BaseModel):
-    """All that wait, oldest first."""
+    """All that wait, oldest first; `now_utc` is this server's clock."""
 
     commands: list[Command]
+    now_utc: str
+
+
+class Participant(BaseModel):
+    """`name` is empty where the room's operator may not know it."""
+
+    name: str
+    role: str
+    channel: str | None
+
+
+class Planned(BaseModel):
+    """A hearing of the room; title, judge and names are empty where the room's operator may not know them."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    id: uuid.UUID
+    case_number: str
+    title: str
+    kind: str
+    access_class: Literal["open", "closed", "sealed"] = Field(alias="class")
+    scheduled_utc: str
+    judge: str | None
+    automatic: bool
+    participants: list[Participant]
+    state: Literal["scheduled", "recording", "paused", "processing", "ready", "cancelled"]
+
+
+class Schedule(BaseModel):
+    """The room's hearings, yesterday's to those in a week, earliest first."""
+
+    generated_utc: str
+    hearings: list[Planned]
+
+
+class Receipt(BaseModel):
+    """The archive's signed receipt; `receipt` and `signature` are base64."""
+
+    receipt: str
+    signature: str
+    archive_key_pem: str
 
 
 class Acknowledgement(Asked):
@@ -145,6 +191,53 @@ def manifest(recording: str, asked: Closing, agent: FromAgent, services: Use) ->
     return Registered(recording=recording)
 
 
+@router.get("/recordings/{recording}/receipt")
+def receipt(recording: str, agent: FromAgent, services: Use) -> Receipt:
+    """The archive's receipt for a recording of this agent; 404 while there is none."""
+    with services.sessions() as session:
+        courtroom = verified_in(session, agent, check_recording_id(recording))
+    found = read_receipt(services.evidence, courtroom, recording) if courtroom else None
+    if found is None:
+        raise NotFound("there is no receipt yet; ask again later")
+    return Receipt(
+        receipt=base64.b64encode(found.receipt).decode(),
+        signature=base64.b64encode(found.signature).decode(),
+        archive_key_pem=found.archive_key_pem.decode(),
+    )
+
+
+@router.get("/schedule", response_model=Schedule, responses={304: {"description": "If-None-Match names what there is"}})
+def schedule(agent: FromAgent, services: Use, request: Request, response: Response) -> Schedule | Response:
+    """The hearings of the agent's room, with an ETag."""
+    now = services.clock.utc()
+    with services.sessions() as session:
+        hearings = [_planned(one) for one in planned(session, agent.courtroom_id, now)]
+    told = Schedule(generated_utc=iso(now), hearings=hearings)
+    content = told.model_dump_json(include={"hearings"}, by_alias=True)
+    tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return told
+
+
+def _planned(one: Due) -> Planned:
+    return Planned.model_validate(
+        {
+            "id": one.id,
+            "case_number": one.case_number,
+            "title": one.title,
+            "kind": one.kind,
+            "class": one.access_class.value,
+            "scheduled_utc": iso(one.scheduled_utc),
+            "judge": next((p.name for p in one.participants if p.role == "judge" and p.name), None),
+            "automatic": one.automatic,
+            "participants": [Participant(name=p.name, role=p.role, channel=p.channel) for p in one.participants],
+            "state": one.state.value,
+        }
+    )
+
+
 @router.post("/state")
 def state(asked: State, agent: FromAgent, services: Use) -> Commands:
     """Keep the agent's state; the orders that wait for its room."""
@@ -156,7 +249,8 @@ def state(asked: State, agent: FromAgent, services: Use) -> Commands:
         commands=[
             Command(id=c.id, kind=c.kind, hearing=c.hearing, args=dict(c.args), created_utc=iso(c.created_utc))
             for c in waiting
-        ]
+        ],
+        now_utc=iso(services.clock.utc()),
     )
 
 

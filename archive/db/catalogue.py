@@ -6,6 +6,7 @@ The document is a plain dict (JSON):
      "courtrooms": [{"court": code, "code", "name_kk", "name_ru", "name_en"}],
      "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title"}, "courtroom": code,
                    "scheduled_utc": ISO, "class": open|closed|sealed, "cancelled": bool?,
+                   "automatic": bool?, "recorded": bool?,
                    "participants": [{"name", "role", "channel"?, "username"?}]}]}
 """
 
@@ -90,6 +91,8 @@ def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
         "courtroom_id": _id_of(session, t.Courtroom, hearing["courtroom"]),
         "scheduled_utc": parse_iso(hearing["scheduled_utc"]),
         "access_class": AccessClass(hearing["class"]).value,
+        "automatic": bool(hearing.get("automatic", False)),
+        "recorded": bool(hearing.get("recorded", True)),
         "cancelled_utc": func.now() if hearing.get("cancelled") else None,
     }
     made = _upsert(session, t.Hearing, {"external_id": hearing["external_id"]}, values)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db.agents import Agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ def closed_recording(session: Session, recording: str) -> ClosedRecording | None
     if row.manifest is None or row.manifest_sha256 is None:
         return None
     return ClosedRecording(row.id, code, row.manifest, row.manifest_sha256, row.verified_utc, row.verified_ok)
+
+
+def verified_in(session: Session, agent: Agent, recording: str) -> str | None:
+    """The code of the courtroom of a recording of this agent that was found whole; None when it is not (yet)."""
+    return session.scalar(
+        select(t.Courtroom.code)
+        .join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
+        .where(t.Recording.id == recording, t.Recording.agent_id == agent.id, t.Recording.verified_ok.is_(True))
+    )
 
 
 def set_verified(session: Session, recording: str, ok: bool | None, at: datetime) -> datetime:

@@ -264,7 +264,7 @@ def _filters(person: Person, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.to_utc:
         found.append(t.Hearing.scheduled_utc < wanted.to_utc)
     if wanted.state:
-        found.append(_state() == wanted.state.value)
+        found.append(current_state() == wanted.state.value)
     if wanted.text:
         found.append(_mentions(person, wanted.text))
     return found
@@ -284,7 +284,8 @@ def _mentions(person: Person, words: str) -> ColumnElement[bool]:
     )
 
 
-def _state() -> ColumnElement[str]:
+def current_state() -> ColumnElement[str]:
+    """The HearingState of a row of `hearings`, derived from its recordings."""
     own = t.Recording.hearing_id == t.Hearing.id
     running = t.Recording.manifest_sha256.is_(None)
     copied = exists().where(t.AccessCopy.recording_id == t.Recording.id)
@@ -314,7 +315,7 @@ def _some(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 def _whole(person: Person) -> Select[Any]:
     return (
         _standings(person)
-        .add_columns(t.Hearing, t.Case, t.Court, t.Courtroom, _state().label("state"))
+        .add_columns(t.Hearing, t.Case, t.Court, t.Courtroom, current_state().label("state"))
         .join(t.Case, t.Case.id == t.Hearing.case_id)
         .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
         .join(t.Court, t.Court.id == t.Courtroom.court_id)
@@ -324,7 +325,7 @@ def _whole(person: Person) -> Select[Any]:
 def _assembled(session: Session, query: Select[Any]) -> list[Hearing]:
     rows = session.execute(query).all()
     ids = [row.id for row in rows]
-    people, recordings = _participants(session, ids), _recordings(session, ids)
+    people, recordings = participants(session, ids), _recordings(session, ids)
     return [_hearing(row, people[row.id], recordings[row.id]) for row in rows]
 
 
@@ -350,7 +351,8 @@ def names(row: t.Court | t.Courtroom) -> Names:
     return Names(row.id, row.code, row.name_kk, row.name_ru, row.name_en)
 
 
-def _participants(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.UUID, list[Participant]]:
+def participants(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.UUID, list[Participant]]:
+    """Who takes part in each of these hearings, the judge first."""
     query = (
         select(t.Participant)
         .where(t.Participant.hearing_id.in_(ids), t.Participant.removed_utc.is_(None))

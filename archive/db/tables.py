@@ -158,6 +158,8 @@ class Hearing(Base):
     courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
     scheduled_utc: Mapped[datetime]
     access_class: Mapped[str]  # open, closed, sealed
+    automatic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # the agent begins by itself
+    recorded: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))  # must be recorded: ROM-002 else
     cancelled_utc: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("access_class IN ('open','closed','sealed')", name="access_class"),

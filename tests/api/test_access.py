@@ -143,6 +143,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/agent/recordings/{recording}/chain"): "agent",
     ("POST", "/api/v1/agent/recordings/{recording}/manifest"): "agent",
     ("POST", "/api/v1/agent/state"): "agent",
+    ("GET", "/api/v1/agent/schedule"): "agent",
+    ("GET", "/api/v1/agent/recordings/{recording}/receipt"): "agent",
     ("POST", "/api/v1/agent/commands/{command}"): "agent",
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
