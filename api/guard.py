@@ -12,13 +12,13 @@ from fastapi import Depends, Request
 
 from api.problems import Forged, NoSession
 from api.services import Services, Use
-from archive.db import audit
+from archive.db import audit, rooms
 from archive.db.agents import Agent, agent_by_token
 from archive.db.hearings import Standing, standing, standing_of_recording
 from archive.db.people import Person
 from archive.db.sessions import SignedIn
 from archive.domain import ids
-from archive.domain.access import ROOM_ROLES, Action, Decision
+from archive.domain.access import Action, CourtAction, Decision, decide_in_court
 from archive.domain.errors import BadInput, Denied, NotFound
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -89,6 +89,7 @@ class Subject:
 
     hearing: uuid.UUID | None = None
     recording: str | None = None
+    courtroom: uuid.UUID | None = None
 
 
 def to_hearing(services: Services, who: SignedIn, hearing: uuid.UUID, action: Action) -> Standing:
@@ -129,7 +130,8 @@ def _admitted(services: Services, person: Person, found: Standing | None, action
 
 def note(services: Services, person: Person, action: str, decision: Decision, subject: Subject) -> None:
     """A row in the audit log, in a transaction of its own."""
-    entry = audit.Entry(action, decision.allowed, decision.rule, person, subject.hearing, subject.recording)
+    data = {"courtroom": str(subject.courtroom)} if subject.courtroom else {}
+    entry = audit.Entry(action, decision.allowed, decision.rule, person, subject.hearing, subject.recording, data)
     with services.sessions.begin() as session:
         audit.write(session, entry)
 
@@ -141,16 +143,36 @@ def note_viewing(services: Services, who: SignedIn, found: Standing, recording: 
         note(services, who.person, action.value, decision, Subject(found.hearing, recording))
 
 
-def to_rooms(services: Services, who: SignedIn) -> uuid.UUID | None:
-    """The court whose rooms `who` oversees.
+def in_court(services: Services, who: SignedIn, action: CourtAction) -> uuid.UUID | None:
+    """The court in which `who` may do `action`; None for staff of no court. A refusal is noted.
 
     Raises:
-        Denied: not a room-keeper's role.
+        Denied: not in this role.
     """
-    if who.person.role not in ROOM_ROLES:
-        note(services, who.person, "rooms", Decision(False, True, "none"), Subject())
-        raise Denied("the rooms are not open to you")
+    decision = decide_in_court(who.person.role, True, action)
+    if not decision.allowed:
+        note(services, who.person, action.value, decision, Subject())
+        raise Denied("this is not open to you")
     return who.person.court
+
+
+def to_courtroom(services: Services, who: SignedIn, courtroom: uuid.UUID, action: CourtAction) -> Decision:
+    """The decision that lets `who` do `action` in a room; a refusal is noted.
+
+    Raises:
+        NotFound: no such room in the person's court.
+        Denied: not in this role.
+    """
+    with services.sessions() as session:
+        court = rooms.court_of_room(session, courtroom)
+    own = court is not None and court == who.person.court
+    decision = decide_in_court(who.person.role, own, action)
+    if not decision.allowed and court is not None:
+        note(services, who.person, action.value, decision, Subject(courtroom=courtroom))
+    if not decision.visible:
+        raise NotFound("there is no such room; check the address")
+    decision.require()
+    return decision
 
 
 # --- agents ------------------------------------------------------------------------------------------

@@ -106,10 +106,22 @@ class HearingPage(BaseModel):
 
 
 class CommandAsked(Asked):
-    kind: Literal["start", "stop", "pause", "resume", "note"]
+    """`reason` of a pause; `code` and `text` of a note; `of`: the number of the note to undo.
+
+    `title` and `case_number` of a start without a hearing of the list.
+    """
+
+    kind: Literal["start", "stop", "pause", "resume", "note", "undo", "check"]
     reason: Line = ""
     code: Line = ""
     text: Line = ""
+    title: Line = ""
+    case_number: Line = ""
+    of: Annotated[int, Field(ge=0, lt=1 << 62)] | None = None
+
+    def args(self) -> dict[str, str | int]:
+        """What is given beside the kind."""
+        return {name: value for name, value in self.model_dump(exclude={"kind"}).items() if value not in ("", None)}
 
 
 class CommandMade(BaseModel):

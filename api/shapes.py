@@ -11,8 +11,9 @@ from api import schemas as s
 from archive.db import recordings as rec
 from archive.db.hearings import Hearing, Names
 from archive.db.people import Person
-from archive.db.rooms import Room
+from archive.db.rooms import Order, Room
 from archive.domain.access import Action
+from archive.domain.errors import NotFound
 from archive.domain.terms import role_term
 from archive.domain.wall import iso
 from archive.search.find import Answer, Found
@@ -226,6 +227,18 @@ def room(person: Person, one: Room, of: Hearing | None, online: bool) -> s.Room:
         hearing=hearing(person, of) if of is not None and listed else None,
         recording=one.recording if listed else None,
     )
+
+
+def command_state(found: Order | None) -> s.CommandState:
+    """How far an order has come.
+
+    Raises:
+        NotFound: there is no such order.
+    """
+    if found is None:
+        raise NotFound("there is no such command; check the address")
+    state = "waiting" if not found.done else "done" if found.ok else "failed"
+    return s.CommandState.model_validate({"id": found.id, "state": state, "detail": found.detail})
 
 
 def uuid_of(value: object) -> UUID | None:

@@ -29,6 +29,8 @@ ACTION_OF = {
     "pause": Action.PAUSE,
     "resume": Action.PAUSE,
     "note": Action.MARK,
+    "undo": Action.MARK,
+    "check": Action.START,
 }
 
 
@@ -85,9 +87,8 @@ def command(hearing: UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.
     found = guard.to_hearing(services, who, hearing, action)
     if _load(services, who, hearing).state is HearingState.CANCELLED:
         raise Conflict("the hearing is cancelled; choose another one")
-    args = {name: value for name in ("reason", "code", "text") if (value := getattr(asked, name))}
     with services.sessions.begin() as session:
-        made = rooms.order(session, hearing, asked.kind, {**args, "by": who.person.username}, who.person.id)
+        made = rooms.order(session, hearing, asked.kind, {**asked.args(), "by": who.person.username}, who.person.id)
     guard.note(services, who.person, action.value, found.decide(who.person, action), Subject(hearing))
     return s.CommandMade(id=made)
 
@@ -98,7 +99,4 @@ def command_state(hearing: UUID, command: UUID, who: Who, services: Use) -> s.Co
     guard.to_hearing(services, who, hearing, Action.LEVELS)
     with services.sessions() as session:
         found = rooms.order_state(session, hearing, command)
-    if found is None:
-        raise NotFound("there is no such command; check the address")
-    state = "waiting" if not found.done else "done" if found.ok else "failed"
-    return s.CommandState.model_validate({"id": found.id, "state": state, "detail": found.detail})
+    return shapes.command_state(found)

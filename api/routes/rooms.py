@@ -12,14 +12,15 @@ from fastapi.responses import StreamingResponse
 
 from api import guard, shapes, sse
 from api import schemas as s
-from api.guard import Who
+from api.guard import Subject, Who
 from api.services import Services, Use
 from api.sse import Event
 from api.watching import AGENT, EVERYTHING
 from archive.db import hearings
 from archive.db import rooms as db
 from archive.db.people import Person
-from archive.domain.errors import TyndauError, Unavailable
+from archive.domain.access import CourtAction
+from archive.domain.errors import Conflict, TyndauError, Unavailable
 
 router = APIRouter(prefix="/rooms", tags=["rooms"])
 
@@ -29,7 +30,7 @@ OFFLINE_AFTER = timedelta(seconds=8)  # an agent reports at least every 2 s; an 
 @router.get("")
 def rooms(who: Who, services: Use) -> list[s.Room]:
     """The rooms of my court."""
-    court = guard.to_rooms(services, who)
+    court = guard.in_court(services, who, CourtAction.ROOMS)
     return read_rooms(services, who.person, court)
 
 
@@ -56,7 +57,7 @@ def read_rooms(services: Services, person: Person, court: uuid.UUID | None) -> l
 @router.get("/live", response_class=StreamingResponse)
 async def rooms_live(request: Request, who: Who, services: Use) -> StreamingResponse:
     """Server-sent events `room`: a room that changed."""
-    court = await run_in_threadpool(guard.to_rooms, services, who)
+    court = await run_in_threadpool(guard.in_court, services, who, CourtAction.ROOMS)
     last: dict[uuid.UUID, s.Room] = {}
 
     def changed() -> list[Event]:
@@ -79,8 +80,37 @@ async def rooms_live(request: Request, who: Who, services: Use) -> StreamingResp
 def _still(services: Services, request: Request) -> bool:
     try:
         who = guard.still_signed_in(request, services)
-        return who is not None and guard.to_rooms(services, who) is not None
+        return who is not None and guard.in_court(services, who, CourtAction.ROOMS) is not None
     except Unavailable:
         return True
     except TyndauError:
         return False
+
+
+@router.post("/{courtroom}/commands", status_code=202)
+def command(courtroom: uuid.UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.CommandMade:
+    """Order about no hearing of the list: check the room, start a recording, and all that such a recording needs.
+
+    A recording of a hearing takes orders through its hearing alone: that is where access to it is decided.
+    """
+    decision = guard.to_courtroom(services, who, courtroom, CourtAction.COMMAND)
+    args = {**asked.args(), "by": who.person.username}
+    with services.sessions.begin() as session:
+        if asked.kind in ("start", "check"):
+            if db.is_busy(session, courtroom):
+                raise Conflict("the room is recording; stop that first")
+        elif recording := db.running_without_hearing(session, courtroom):
+            args["recording"] = recording
+        else:
+            raise Conflict("the room records no hearing outside the list; give the order through the hearing")
+        made = db.order_room(session, courtroom, asked.kind, args, who.person.id)
+    guard.note(services, who.person, f"{CourtAction.COMMAND}.{asked.kind}", decision, Subject(courtroom=courtroom))
+    return s.CommandMade(id=made)
+
+
+@router.get("/{courtroom}/commands/{command}")
+def command_state(courtroom: uuid.UUID, command: uuid.UUID, who: Who, services: Use) -> s.CommandState:
+    """How far an order to the room has come."""
+    guard.to_courtroom(services, who, courtroom, CourtAction.COMMAND)
+    with services.sessions() as session:
+        return shapes.command_state(db.room_order_state(session, courtroom, command))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -47,13 +47,7 @@ def rooms(session: Session, court: uuid.UUID, now: datetime, only: Sequence[uuid
 
 
 def _room(session: Session, row: t.Courtroom, now: datetime) -> Room:
-    spoken = session.execute(
-        select(t.AgentState.seen_utc, t.AgentState.state)
-        .join(t.Agent, t.Agent.id == t.AgentState.agent_id)
-        .where(t.Agent.courtroom_id == row.id, t.Agent.revoked_utc.is_(None))
-        .order_by(t.AgentState.seen_utc.desc())
-        .limit(1)
-    ).first()
+    spoken = session.execute(_spoken(row.id)).first()
     state = dict(spoken.state) if spoken else None
     recording = state.get("recording") if state else None
     hearing = _hearing_of(session, recording) if recording else None
@@ -64,6 +58,22 @@ def _room(session: Session, row: t.Courtroom, now: datetime) -> Room:
         recording=recording,
         hearing=hearing or _next_hearing(session, row.id, now),
     )
+
+
+def _spoken(courtroom: uuid.UUID) -> Select[tuple[datetime, dict[str, Any]]]:
+    """What the room's machine said last, and when; a machine that was shut out says nothing."""
+    return (
+        select(t.AgentState.seen_utc, t.AgentState.state)
+        .join(t.Agent, t.Agent.id == t.AgentState.agent_id)
+        .where(t.Agent.courtroom_id == courtroom, t.Agent.revoked_utc.is_(None))
+        .order_by(t.AgentState.seen_utc.desc())
+        .limit(1)
+    )
+
+
+def _state_of(session: Session, courtroom: uuid.UUID) -> Mapping[str, Any] | None:
+    spoken = session.execute(_spoken(courtroom)).first()
+    return spoken.state if spoken else None
 
 
 def _hearing_of(session: Session, recording: str) -> uuid.UUID | None:
@@ -103,14 +113,46 @@ def agent_state(session: Session, recording: str) -> Mapping[str, Any] | None:
     state = session.scalar(
         select(t.AgentState.state)
         .join(t.Recording, t.Recording.agent_id == t.AgentState.agent_id)
-        .where(t.Recording.id == recording)
+        .join(t.Agent, t.Agent.id == t.AgentState.agent_id)
+        .where(t.Recording.id == recording, t.Agent.revoked_utc.is_(None))
     )
     return state if state and state.get("recording") == recording else None
+
+
+def running_without_hearing(session: Session, courtroom: uuid.UUID) -> str | None:
+    """The recording without a hearing that the room's agent says it makes; None when it makes none or another one."""
+    state = _state_of(session, courtroom)
+    if state is None or state.get("hearing") or not state.get("recording"):
+        return None
+    recording = str(state["recording"])
+    return None if _hearing_of(session, recording) else recording
+
+
+def is_busy(session: Session, courtroom: uuid.UUID) -> bool:
+    """Whether the room's agent said last that it records."""
+    state = _state_of(session, courtroom)
+    return bool(state and state.get("recording"))
 
 
 def order(session: Session, hearing: uuid.UUID, kind: str, args: Mapping[str, Any], by: uuid.UUID) -> uuid.UUID:
     """A new command for the agent of the hearing's room; it will fetch it."""
     courtroom = session.scalars(select(t.Hearing.courtroom_id).where(t.Hearing.id == hearing)).one()
+    return _order(session, courtroom, hearing, kind, args, by)
+
+
+def order_room(session: Session, courtroom: uuid.UUID, kind: str, args: Mapping[str, Any], by: uuid.UUID) -> uuid.UUID:
+    """A new command for the agent of a room that is about no hearing."""
+    return _order(session, courtroom, None, kind, args, by)
+
+
+def _order(
+    session: Session,
+    courtroom: uuid.UUID,
+    hearing: uuid.UUID | None,
+    kind: str,
+    args: Mapping[str, Any],
+    by: uuid.UUID,
+) -> uuid.UUID:
     row = t.Command(courtroom_id=courtroom, hearing_id=hearing, kind=kind, args=dict(args), by_user_id=by)
     session.add(row)
     session.flush()
@@ -120,6 +162,14 @@ def order(session: Session, hearing: uuid.UUID, kind: str, args: Mapping[str, An
 def order_state(session: Session, hearing: uuid.UUID, id_: uuid.UUID) -> Order | None:
     """How far a command has come; None when the hearing has no such command."""
     row = session.get(t.Command, id_)
-    if row is None or row.hearing_id != hearing:
-        return None
+    return _order_of(row) if row and row.hearing_id == hearing else None
+
+
+def room_order_state(session: Session, courtroom: uuid.UUID, id_: uuid.UUID) -> Order | None:
+    """The same for a command to a room that is about no hearing."""
+    row = session.get(t.Command, id_)
+    return _order_of(row) if row and row.courtroom_id == courtroom and row.hearing_id is None else None
+
+
+def _order_of(row: t.Command) -> Order:
     return Order(row.id, row.done_utc is not None, row.ok, row.detail)

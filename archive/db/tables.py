@@ -127,7 +127,7 @@ class Command(Base):
     id: Mapped[uuid.UUID] = _id()
     courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
     hearing_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("hearings.id"))
-    kind: Mapped[str]  # start, stop, pause, resume, note
+    kind: Mapped[str]  # start, stop, pause, resume, note, undo, check
     args: Mapped[dict[str, Any]]
     by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     created_utc: Mapped[datetime] = _now()

@@ -7,6 +7,7 @@ that it exists (NotFound); whoever may list it but not do this is told so (Denie
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,8 +133,25 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.AUDITOR, "ocs", {Relation.ANY}, Action.LIST, Action.DETAILS),
 )
 
-# Not about one hearing: the overview of a court's rooms.
-ROOM_ROLES = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
+
+class CourtAction(StrEnum):
+    """What can be done in one's own court that is not about one hearing; also the word in the audit log."""
+
+    ROOMS = "rooms"  # the overview of its rooms, their alarms
+    COMMAND = "rooms.command"  # record without a hearing of the list, check a room
+    UNASSIGNED = "recordings.unassigned"  # list the recordings that no hearing has
+    ASSIGN = "recordings.assign"  # give one to a hearing
+    AGENTS = "agents"  # let courtroom machines in and out
+
+
+_STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
+COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
+    CourtAction.ROOMS: _STAFF,
+    CourtAction.COMMAND: frozenset({Role.OPERATOR, Role.SECRETARY}),
+    CourtAction.UNASSIGNED: _STAFF,
+    CourtAction.ASSIGN: _STAFF,
+    CourtAction.AGENTS: frozenset({Role.ADMIN}),
+}
 
 # A grant (a court's order for one person) carries these with whatever it names.
 GRANT_CARRIES = frozenset({Action.LIST, Action.DETAILS})
@@ -165,6 +183,15 @@ def decide(
         return Decision(True, True, rule.name)
     visible = bool(order) or _first(role, relations, access_class, Action.LIST) is not None
     return Decision(False, visible, "none")
+
+
+def decide_in_court(role: Role, own: bool, action: CourtAction) -> Decision:
+    """Whether a person of `role` may do `action` in a court; `own` = it is where he or she works.
+
+    What belongs to another court does not exist for anybody.
+    """
+    allowed = own and role in COURT_TABLE[action]
+    return Decision(allowed, own, f"{role}:court" if allowed else "none")
 
 
 def _first(role: Role, relations: AbstractSet[Relation], access_class: AccessClass, action: Action) -> Rule | None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from archive.db import hearings as db
 from archive.db import people, tables
 from archive.domain import access
-from archive.domain.access import GRANTABLE, AccessClass, Action, Relation, Role, decide
+from archive.domain.access import GRANTABLE, AccessClass, Action, CourtAction, Relation, Role, decide
 from tests.api.conftest import Running
 from tests.api.world import Court, Held, Person, SignedIn
 
@@ -139,6 +139,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/search"): "filtered in SQL",
     ("GET", "/api/v1/rooms"): "room roles",
     ("GET", "/api/v1/rooms/live"): "room roles",
+    ("POST", "/api/v1/rooms/{courtroom}/commands"): "own court, below",
+    ("GET", "/api/v1/rooms/{courtroom}/commands/{command}"): "own court, below",
     ("PUT", "/api/v1/agent/recordings/{recording}"): "agent",
     ("POST", "/api/v1/agent/recordings/{recording}/chain"): "agent",
     ("POST", "/api/v1/agent/recordings/{recording}/manifest"): "agent",
@@ -151,6 +153,9 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
 }
 DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
 SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in ("sign-in", "agent", "public")]
+
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 def routes_of(running: Running) -> set[tuple[str, str]]:
@@ -166,7 +171,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
 def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
-    values["{command}"] = "00000000-0000-0000-0000-000000000000"
+    values["{command}"] = values["{courtroom}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)
     return path
@@ -191,10 +196,25 @@ def test_orders_to_rooms_follow_the_table(court: Court, as_: As, role: str) -> N
     person = court.person(role)
     client = as_(person)
     kinds = {"start": Action.START, "stop": Action.STOP, "pause": Action.PAUSE, "resume": Action.PAUSE}
-    for (kind, action), held in itertools.product((kinds | {"note": Action.MARK}).items(), court.held):
+    kinds |= {"note": Action.MARK, "undo": Action.MARK, "check": Action.START}
+    for (kind, action), held in itertools.product(kinds.items(), court.held):
         answer = client.post(f"/hearings/{held.hearing}/commands", {"kind": kind})
         want = expected(person, held, action)
         assert answer.status_code == (202 if want == 200 else want), (kind, role, held.access_class, held.where)
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_what_belongs_to_a_court_is_for_its_own_people(court: Court, as_: As, role: str) -> None:
+    """Elsewhere it does not exist for anybody; at home the table of the court decides."""
+    person = court.person(role)
+    client = as_(person)
+    for room in ("room-1", "room-9", NOBODY):
+        at = court.rooms.get(room, room)
+        own = room == "room-1" and person.at_court
+        may = person.role in access.COURT_TABLE[CourtAction.COMMAND]
+        want = 404 if not own else 202 if may else 403
+        assert client.post(f"/rooms/{at}/commands", {"kind": "check"}).status_code == want, (role, room)
+        assert client.get(f"/rooms/{at}/commands/{NOBODY}").status_code == (404 if want == 202 else want), (role, room)
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED_IN)
@@ -222,7 +242,7 @@ def test_lists_hold_what_the_table_lists(court: Court, as_: As, role: str) -> No
 @pytest.mark.parametrize("role", [role.value for role in Role])
 def test_rooms_are_for_whoever_keeps_them(court: Court, as_: As, role: str) -> None:
     answer = as_(court.person(role)).get("/rooms")
-    if Role(role) not in access.ROOM_ROLES:
+    if Role(role) not in access.COURT_TABLE[CourtAction.ROOMS]:
         assert answer.status_code == 403
         return
     assert [room["courtroom"]["code"] for room in answer.json()] == ["room-1"]

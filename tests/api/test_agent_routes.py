@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,7 +18,9 @@ from archive.signing import Verifier
 from config.settings import Settings
 from recorder.centre import Centre
 from tests.api.conftest import Running
-from tests.api.world import Court, record
+from tests.api.world import Court, Person, SignedIn, record
+
+As = Callable[[Person], SignedIn]
 
 
 @pytest.fixture
@@ -96,3 +98,35 @@ def test_the_answer_to_a_state_carries_the_time(agent: httpx.Client, centre: Cen
     assert abs(parse_iso(answer.json()["now_utc"]) - datetime.now(UTC)) < timedelta(minutes=1)
     centre.state(told | {"state": "idle"})
     assert centre.now_utc is not None
+
+
+def test_a_room_takes_orders_about_no_hearing(agent: httpx.Client, court: Court, as_: As) -> None:
+    operator, room = as_(court.person("operator")), court.rooms["room-1"]
+    idle = {"state": "idle", "recording": None, "hearing": None}
+    assert agent.post("/state", json=idle).status_code == 200
+    told = {"kind": "start", "title": "Сверх списка", "case_number": "7/26"}
+    made = operator.post(f"/rooms/{room}/commands", told)
+    assert made.status_code == 202, made.text
+    waiting = agent.post("/state", json=idle).json()["commands"]
+    order = next(one for one in waiting if one["id"] == made.json()["id"])
+    assert (order["kind"], order["hearing"]) == ("start", None)
+    assert order["args"] == {"title": "Сверх списка", "case_number": "7/26", "by": "operator"}
+    address = f"/rooms/{room}/commands/{order['id']}"
+    assert operator.get(address).json()["state"] == "waiting"
+    agent.post(f"/commands/{order['id']}", json={"ok": True})
+    assert operator.get(address).json()["state"] == "done"
+
+
+def test_a_hearings_recording_takes_no_orders_through_its_room(agent: httpx.Client, court: Court, as_: As) -> None:
+    """Else whoever may not touch a hearing could stop it by its room."""
+    operator, address = as_(court.person("operator")), f"/rooms/{court.rooms['room-1']}/commands"
+    held = court.one("sealed")
+    agent.post("/state", json={"state": "recording", "recording": held.recording, "hearing": str(held.hearing)})
+    assert [operator.post(address, {"kind": kind}).status_code for kind in ("stop", "note", "start")] == [409] * 3
+    agent.post("/state", json={"state": "recording", "recording": held.recording, "hearing": None})
+    assert operator.post(address, {"kind": "stop"}).status_code == 409  # the catalogue knows whose it is
+    agent.post("/state", json={"state": "recording", "recording": "20260914-051500-1f3a9c02", "hearing": None})
+    stop = operator.post(address, {"kind": "undo", "of": 7})
+    assert stop.status_code == 202
+    orders = agent.post("/state", json={"state": "idle"}).json()["commands"]
+    assert orders[-1]["args"] == {"of": 7, "by": "operator", "recording": "20260914-051500-1f3a9c02"}

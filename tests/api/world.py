@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from api.services import Services
 from archive import accounts
@@ -69,6 +69,7 @@ class Court:
     people: list[Person]
     held: list[Held] = field(default_factory=list)
     agent_token: str = ""
+    rooms: dict[str, uuid.UUID] = field(default_factory=dict)  # by code
 
     def person(self, role: str) -> Person:
         return next(p for p in self.people if p.role == role)
@@ -102,6 +103,7 @@ def make_court(url: str, services: Services) -> Court:
             )
     with services.sessions.begin() as session:
         ids = catalogue.import_hearings(session, {"hearings": _hearings()})
+        court.rooms = {room.code: room.id for room in session.scalars(select(tables.Courtroom))}
         court.agent_token = catalogue.enrol_agent(session, "room-1", "agent-1")
         elsewhere = catalogue.enrol_agent(session, "room-9", "agent-9")
     for key, id_ in ids.items():
