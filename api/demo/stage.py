@@ -57,7 +57,7 @@ def running(base: Settings, folder: Path, show: Show, port: int | None, now: dat
         url = _serve(children, env, port)
         worker = _start(children, "worker", ["worker"], env)
         os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
-        at_agent = environment(settings.model_copy(update={"storage": servers.agent_storage}))
+        at_agent = environment(settings.model_copy(update={"storage": servers.agent_storage(court.COURTROOM)}))
         _start(children, "agent", ["agent"], {**at_agent, **_agent_environment(servers.data_dir, url, token, show)})
         yield Stage(url, people, hearing, children)
 

@@ -63,6 +63,11 @@ class Folder:
             write_private(file, json.dumps(known))
         return str(known[name])
 
+    def secrets(self, prefix: str) -> dict[str, str]:
+        """The secrets whose names begin so, as far as they were asked for."""
+        known = _read(self.path / "secrets.json")
+        return {name: str(value) for name, value in sorted(known.items()) if name.startswith(prefix)}
+
     def ports(self, server: str, names: Sequence[str]) -> dict[str, int]:
         """A free port for each name: the one of last time unless something else listens there now."""
         known = self._state.setdefault("ports", {}).setdefault(server, {})

@@ -47,6 +47,10 @@ class ServerProcess:
                 raise Unavailable(f"the embedded {self.name} is not ready after {START_WITHIN_S:.0f} s; see {self.log}")
             clock.sleep(POLL_S)
 
+    def reload(self) -> None:
+        """Have it read its configuration again (SIGHUP)."""
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End it cleanly, by force if it takes too long."""
         self.stopping = True

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from archive.embedded.folder import Folder
 from archive.embedded.postgres import start_postgres
 from archive.embedded.process import ServerProcess
-from archive.embedded.store import start_store
+from archive.embedded.store import Store, start_store
 from config.clock import Clock, SystemClock
 from config.log import report
 from config.settings import Database, Settings, Storage
@@ -29,7 +29,11 @@ class Servers:
     data_dir: Path
     database_url: str
     storage: Storage
-    agent_storage: Storage  # for courtroom agents: the evidence bucket alone
+    store: Store
+
+    def agent_storage(self, courtroom: str) -> Storage:
+        """Sign-in of a courtroom's agent: it can only put below the courtroom's code in the evidence bucket."""
+        return self.store.agent_storage(courtroom)
 
     def settings(self, base: Settings) -> Settings:
         """`base` with these servers filled in."""
@@ -59,7 +63,7 @@ def embedded(data_dir: Path, base: Storage | None = None, clock: Clock | None = 
         stack.callback(store.stop)
         for process in (postgres.process, store.process):
             threading.Thread(target=_watch, args=(process,), name=f"watch {process.name}", daemon=True).start()
-        yield Servers(data_dir.resolve(), postgres.url, store.storage, store.agent_storage)
+        yield Servers(data_dir.resolve(), postgres.url, store.storage, store)
 
 
 def _watch(process: ServerProcess) -> None:

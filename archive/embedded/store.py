@@ -10,15 +10,18 @@ import json
 import shutil
 import signal
 import sysconfig
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from archive.domain.errors import Misconfigured, StoreUnavailable
+from archive.domain.ids import check_name
 from archive.embedded.folder import LOOPBACK, Folder, write_private
 from archive.embedded.process import ServerProcess, await_orphan, start
-from archive.storage.s3 import ensure_bucket
+from archive.storage.s3 import ensure_bucket, is_known
 from config.clock import Clock
 from config.settings import Storage
 
@@ -26,6 +29,7 @@ PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
     "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc",
 )  # fmt: skip
+ARCHIVE, AGENT = "store.archive", "store.agent."  # names of secrets; the courtroom's code follows the second
 # Its filer waits 15 s for streams to itself. A killed store has lost nothing it acknowledged (tests).
 PATIENCE_S = 3.0
 _SOCKETS = Path("/tmp")  # noqa: S108 - its choice, not ours
@@ -40,12 +44,32 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A running store with both identities: the archive's own, and the agents' that may not touch derived copies."""
+    """A running store: the archive's own identity, and one for each courtroom that can only put below its name."""
 
     process: ServerProcess
     storage: Storage
-    agent_storage: Storage
     ports: dict[str, int]
+    folder: Folder
+    clock: Clock
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+
+    def agent_storage(self, courtroom: str) -> Storage:
+        """Sign-in of a courtroom's agent; made at the first call, the same ever after.
+
+        Raises:
+            BadInput: not a courtroom's code.
+            Unavailable: the store did not take it in.
+        """
+        account = f"{AGENT}{check_name(courtroom, 'courtroom')}"
+        with self._changing:
+            known = account in self.folder.secrets(AGENT)
+            secret = self.folder.secret(account)
+            found = _signed_in(self.storage, account, secret)
+            if not known:
+                _write_identities(self.folder, self.storage.evidence_bucket)
+                self.process.reload()
+                self.process.wait_ready(lambda: is_known(found), self.clock)
+        return found
 
     def stop(self) -> None:
         """End it, and take away the sockets that it leaves in /tmp whatever it is told."""
@@ -65,9 +89,7 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
     data.mkdir(exist_ok=True, mode=0o700)
     await_orphan(folder.process("store"), str(data), PATIENCE_S, clock)
     ports = folder.ports("store", PORTS)
-    config = folder.path / "s3.json"
-    keys = {name: (f"tyndau-{name}", folder.secret(f"store.{name}")) for name in ("archive", "agent")}
-    write_private(config, json.dumps(_identities(keys, base.evidence_bucket)))
+    config = _write_identities(folder, base.evidence_bucket)
     program = [
         str(_binary()), "-logtostderr=true", "server", "-s3", f"-dir={data}", f"-s3.config={config}", *OPTIONS,
         f"-s3.localSocket={_socket(folder, 's3')}", f"-filer.localSocket={_socket(folder, 'filer')}",
@@ -77,26 +99,40 @@ def start_store(folder: Folder, base: Storage, clock: Clock) -> Store:
         "store", program, folder=folder.path, stop_signal=signal.SIGTERM, patience_s=PATIENCE_S, env=ENVIRONMENT
     )
     folder.note_process("store", process.pid)
-    archive, agent = (_storage(base, ports["s3.port"], *keys[name]) for name in ("archive", "agent"))
+    here = base.model_copy(update={"endpoint": f"{LOOPBACK}:{ports['s3.port']}", "secure": False})
+    archive = _signed_in(here, ARCHIVE, folder.secret(ARCHIVE))
     try:
         process.wait_ready(lambda: _ready(archive), clock)
     except BaseException:
         process.stop()
         raise
-    return Store(process, archive, agent, ports)
+    return Store(process, archive, ports, folder, clock)
 
 
-def _identities(keys: dict[str, tuple[str, str]], evidence: str) -> dict[str, object]:
-    rights = {
-        "archive": ["Admin", "Read", "Write", "List", "Tagging"],
-        "agent": [f"{verb}:{evidence}" for verb in ("Read", "Write", "List", "PutObjectRetention")],
-    }
-    return {
-        "identities": [
-            {"name": name, "credentials": [{"accessKey": access, "secretKey": secret}], "actions": rights[name]}
-            for name, (access, secret) in keys.items()
-        ]
-    }
+def _write_identities(folder: Folder, evidence: str) -> Path:
+    """The store's list of accounts: the archive's, and one of each courtroom that ever asked."""
+    agents = folder.secrets(AGENT)
+    policies = {account: _agent_policy(evidence, account.removeprefix(AGENT)) for account in agents}
+    archive = _identity(ARCHIVE, folder.secret(ARCHIVE), actions=["Admin", "Read", "Write", "List", "Tagging"])
+    rooms = [_identity(account, secret, actions=[], policyNames=[account]) for account, secret in agents.items()]
+    config = folder.path / "s3.json"
+    named = [{"name": account, "content": policy} for account, policy in policies.items()]
+    write_private(config, json.dumps({"identities": [archive, *rooms], "policies": named}))
+    return config
+
+
+def _identity(account: str, secret: str, **rights: list[str]) -> dict[str, object]:
+    return {"name": account, "credentials": [{"accessKey": _access_key(account), "secretKey": secret}], **rights}
+
+
+def _agent_policy(evidence: str, courtroom: str) -> str:
+    """The policy that MinIO gets too: one file for both."""
+    text = files("config").joinpath("deploy/minio/agent-policy.json").read_text()
+    return text.replace("BUCKET", evidence).replace("COURTROOM", courtroom)
+
+
+def _access_key(account: str) -> str:
+    return account.replace("store.", "tyndau-").replace(".", "-", 1)
 
 
 def _socket(folder: Folder, name: str) -> str:
@@ -104,15 +140,8 @@ def _socket(folder: Folder, name: str) -> str:
     return f"{name}.sock"
 
 
-def _storage(base: Storage, port: int, access: str, secret: str) -> Storage:
-    return base.model_copy(
-        update={
-            "endpoint": f"{LOOPBACK}:{port}",
-            "secure": False,
-            "access_key": SecretStr(access),
-            "secret_key": SecretStr(secret),
-        }
-    )
+def _signed_in(storage: Storage, account: str, secret: str) -> Storage:
+    return storage.model_copy(update={"access_key": SecretStr(_access_key(account)), "secret_key": SecretStr(secret)})
 
 
 def _ready(storage: Storage) -> bool:

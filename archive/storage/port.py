@@ -33,14 +33,17 @@ class ObjectStore(Protocol):
         metadata: Mapping[str, str] | None = None,
         content_type: str = "application/octet-stream",
         retain_until: datetime | None = None,
+        sha256: str | None = None,
     ) -> bool:
         """Store `body` under `key` with its SHA-256 checked by the store; never replaces.
 
         Returns True when it was stored now, False when the same bytes were there already.
         `metadata` values are ASCII. `retain_until` asks for a COMPLIANCE lock until then.
+        `sha256` (hex) is what the bytes must be; others are not sent.
 
         Raises:
             StoreRefused: other bytes are stored under `key`.
+            Damaged: the bytes are not those of `sha256`.
         """
         ...
 

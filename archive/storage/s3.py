@@ -19,7 +19,9 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from archive.domain.errors import Misconfigured, NotFound, StoreRefused, StoreUnavailable
+from archive.domain.errors import Damaged, Misconfigured, NotFound, StoreRefused, StoreUnavailable
+from archive.domain.keys import SHA_CHARS
+from archive.storage.pace import Pace, paced_pool
 from archive.storage.port import StoredObject
 from config.settings import Storage
 
@@ -28,6 +30,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "ResourceNotFound"}
 EXISTS = {"PreconditionFailed", "ConditionalRequestConflict", "ObjectAlreadyExists"}
+UNKNOWN = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
 BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "XMinioServerNotInitialized"}
 META = "x-amz-meta-"
 SHA256_META = "sha256"
@@ -35,13 +38,33 @@ CHUNK = 1 << 20
 IN_MEMORY_BYTES = 64 << 20
 
 
-def open_store(storage: Storage, bucket: str) -> S3Store:
+def open_store(storage: Storage, bucket: str, pace: Pace | None = None) -> S3Store:
     """A bucket of the configured store; nothing is connected yet. Safe to share by threads.
+
+    With a `pace` it is a courtroom's line: slow ones are borne, and who puts tries again himself.
 
     Raises:
         Misconfigured: no endpoint, or one that is not host:port.
     """
-    return S3Store(_client(storage), bucket)
+    return S3Store(_client(storage, pace), bucket)
+
+
+def is_known(storage: Storage) -> bool:
+    """Whether the store knows the account of `storage`, whatever that may do.
+
+    Raises:
+        StoreUnavailable: as the port's verbs.
+    """
+    client = _client(storage)
+    with _translated("the account"):
+        try:
+            next(client.list_objects(bucket_name=storage.evidence_bucket, prefix="nothing"), None)
+        except S3Error as error:
+            if error.code in UNKNOWN:
+                return False
+            if error.code != "AccessDenied":
+                raise
+    return True
 
 
 def ensure_bucket(storage: Storage, bucket: str, *, object_lock: bool) -> None:
@@ -60,12 +83,14 @@ def ensure_bucket(storage: Storage, bucket: str, *, object_lock: bool) -> None:
                     raise
 
 
-def _client(storage: Storage) -> Minio:
+def _client(storage: Storage, pace: Pace | None = None) -> Minio:
     if not storage.endpoint:
         raise Misconfigured("no object store is set; set storage.endpoint (TYNDAU_STORAGE__ENDPOINT) or use --embedded")
-    pool = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=5, read=60), maxsize=16, retries=urllib3.Retry(2, backoff_factor=0.2)
-    )
+    if pace is None:
+        timeout, retries = urllib3.Timeout(connect=5, read=60), urllib3.Retry(2, backoff_factor=0.2)
+        pool = urllib3.PoolManager(timeout=timeout, maxsize=16, retries=retries)
+    else:
+        pool = paced_pool(pace, urllib3.Timeout(connect=5, read=30), urllib3.Retry(0))
     try:
         return Minio(
             endpoint=storage.endpoint,
@@ -94,26 +119,19 @@ class S3Store:
         metadata: Mapping[str, str] | None = None,
         content_type: str = "application/octet-stream",
         retain_until: datetime | None = None,
+        sha256: str | None = None,
     ) -> bool:
-        digest = _sha256(body)
-        headers = {
-            "Content-Type": content_type,
-            "If-None-Match": "*",
-            "x-amz-sdk-checksum-algorithm": "SHA256",
-            "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
-            META + SHA256_META: digest.hex(),
-            **{META + name.lower(): value for name, value in (metadata or {}).items()},
-        }
-        if retain_until:
-            headers["x-amz-object-lock-mode"] = "COMPLIANCE"
-            headers["x-amz-object-lock-retain-until-date"] = f"{retain_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        try:
-            with _translated(key), _opened(body) as data:
-                self._put_once(key, data, headers)
-        except Exists as error:
-            if self._stored_sha256(key) == digest.hex():
-                return False
-            raise StoreRefused(f"{key} is stored with other bytes; nothing was replaced") from error
+        with _opened(body) as data:
+            digest = _sha256(data)
+            if sha256 is not None and digest.hex() != sha256:
+                raise Damaged(f"the bytes for {key} are not those that were to be stored; nothing was sent")
+            try:
+                with _translated(key):
+                    self._put_once(key, data, _put_headers(digest, metadata or {}, content_type, retain_until))
+            except Exists as error:
+                if self._holds(key, digest.hex()):
+                    return False
+                raise StoreRefused(f"{key} is stored with other bytes; nothing was replaced") from error
         return True
 
     def head(self, key: str) -> StoredObject:
@@ -155,6 +173,18 @@ class S3Store:
             if error.code in EXISTS:
                 raise Exists from error
             raise
+
+    def _holds(self, key: str, sha256: str) -> bool:
+        """Whether what is stored under `key` are the bytes with this hash.
+
+        A courtroom's account may not read. Its keys carry the beginning of their content's hash
+        (archive.domain.keys), so an object under such a key was put as the same content; should its bytes be
+        foreign all the same, the archive finds that when it hashes them, before it signs any receipt.
+        """
+        try:
+            return self._stored_sha256(key) == sha256
+        except StoreRefused:
+            return sha256[:SHA_CHARS] in key.rpartition("/")[2]
 
     def _stored_sha256(self, key: str) -> str:
         stored = self.head(key).metadata.get(SHA256_META)
@@ -221,11 +251,25 @@ def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(META): value for name, value in lower.items() if name.startswith(META)}
 
 
-def _sha256(body: bytes | Path) -> bytes:
-    if isinstance(body, bytes):
-        return hashlib.sha256(body).digest()
-    with body.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _put_headers(
+    digest: bytes, metadata: Mapping[str, str], content_type: str, retain_until: datetime | None
+) -> dict[str, str]:
+    headers = {
+        "Content-Type": content_type,
+        "If-None-Match": "*",
+        "x-amz-sdk-checksum-algorithm": "SHA256",
+        "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
+        META + SHA256_META: digest.hex(),
+        **{META + name.lower(): value for name, value in metadata.items()},
+    }
+    if retain_until:
+        headers["x-amz-object-lock-mode"] = "COMPLIANCE"
+        headers["x-amz-object-lock-retain-until-date"] = f"{retain_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return headers
+
+
+def _sha256(data: bytes | mmap.mmap) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 @contextmanager

@@ -1,16 +1,8 @@
-"""The object store port, on every store there is: SeaweedFS (embedded) and MinIO.
-
-MinIO's binary is named by TYNDAU_TEST_MINIO or found on PATH. With CI=true it must be there, unless
-TYNDAU_NO_MINIO=1 says that it cannot.
-"""
+"""The object store port, on every store there is: SeaweedFS (embedded) and MinIO (tests.minio_server)."""
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import socket
-import subprocess
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -21,60 +13,27 @@ import pytest
 from minio.error import S3Error
 from pydantic import SecretStr
 
-from archive.domain.errors import Misconfigured, NotFound, StoreRefused, StoreUnavailable
+from archive.domain.errors import Damaged, Misconfigured, NotFound, StoreRefused, StoreUnavailable
 from archive.embedded import Servers
 from archive.storage import s3
-from archive.storage.s3 import S3Store, ensure_bucket, open_store
+from archive.storage.pace import Pace
+from archive.storage.s3 import S3Store, open_store
+from config.clock import SystemClock
 from config.settings import Storage
-from tests.waiting import wait_for
-
-
-def minio_binary() -> str | None:
-    if os.environ.get("TYNDAU_NO_MINIO") == "1":
-        return None
-    return os.environ.get("TYNDAU_TEST_MINIO") or shutil.which("minio")
+from tests.minio_server import MinioServer, running_minio
 
 
 @pytest.fixture(scope="session")
-def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    binary = minio_binary()
-    if binary is None:
-        if os.environ.get("CI") == "true" and os.environ.get("TYNDAU_NO_MINIO") != "1":
-            pytest.fail("CI runs the storage contract on MinIO: set TYNDAU_TEST_MINIO to its binary")
-        pytest.skip("no MinIO here: set TYNDAU_TEST_MINIO to its binary")
-    folder = tmp_path_factory.mktemp("minio")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    secret = secrets.token_hex(16)
-    env = {**os.environ, "MINIO_ROOT_USER": "tyndau", "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"}
-    program = [binary, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(folder / "data")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(program, stdout=log, stderr=log, env=env)
-    storage = Storage(
-        endpoint=f"127.0.0.1:{port}", secure=False, access_key=SecretStr("tyndau"), secret_key=SecretStr(secret)
-    )
-    try:
-        wait_for(lambda: process.poll() is None and is_ready(storage), 30, "MinIO")
-        yield storage
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def is_ready(storage: Storage) -> bool:
-    try:
-        ensure_bucket(storage, storage.evidence_bucket, object_lock=True)
-    except StoreUnavailable:
-        return False
-    return True
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    with running_minio(tmp_path_factory.mktemp("minio")) as server:
+        yield server
 
 
 @pytest.fixture(params=["seaweedfs", "minio"])
 def storage(request: pytest.FixtureRequest) -> Storage:
     if request.param == "minio":
-        found: Storage = request.getfixturevalue("minio")
-        return found
+        minio: MinioServer = request.getfixturevalue("minio")
+        return minio.storage
     servers: Servers = request.getfixturevalue("embedded_servers")
     return servers.storage
 
@@ -181,17 +140,43 @@ def test_bytes_that_change_on_the_way_are_refused(store: S3Store, prefix: str, m
         store.head(prefix + "torn")
 
 
+def test_bytes_that_are_not_those_announced_are_not_sent(store: S3Store, prefix: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"a bit of it flipped")
+    for body in (file, file.read_bytes()):
+        with pytest.raises(Damaged):
+            store.put(prefix + "flipped", body, sha256="0" * 64)
+    with pytest.raises(NotFound):
+        store.head(prefix + "flipped")
+
+
+def test_a_paced_line_stores_the_same_bytes(storage: Storage, prefix: str) -> None:
+    clock = SlowClock()
+    store = open_store(storage, storage.evidence_bucket, Pace(800, clock))
+    data = os.urandom(250_000)
+    assert store.put(prefix + "paced", data)
+    assert clock.slept_s == pytest.approx(2.5, abs=0.5)  # 250 kB at 100 kB a second; the last slice is not waited for
+    assert store.put(prefix + "paced", data) is False
+    assert read(store, prefix + "paced") == data
+
+
+class SlowClock(SystemClock):
+    """Sleeps at no cost, and says how long it would have been."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.slept_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+
+
 def test_wrong_keys_are_refused(storage: Storage, prefix: str) -> None:
     store = open_store(storage.model_copy(update={"secret_key": SecretStr("wrong-secret")}), storage.evidence_bucket)
     with pytest.raises(StoreRefused):
         store.put(prefix + "x", b"x")
-
-
-def test_the_agents_key_reaches_the_evidence_alone(embedded_servers: Servers, prefix: str) -> None:
-    agent = embedded_servers.agent_storage
-    assert open_store(agent, agent.evidence_bucket).put(prefix + "x", b"x")
-    with pytest.raises(StoreRefused):
-        open_store(agent, agent.derived_bucket).put(prefix + "x", b"x")
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:

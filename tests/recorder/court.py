@@ -71,7 +71,7 @@ def running_court(folder: Path, home: Path, sources: dict[str, str]) -> Iterator
         api = children.start("api", [TYNDAU, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
         assert api.stdout
         url = json.loads(api.stdout.readline())["url"]
-        store = servers.agent_storage
+        store = servers.agent_storage(ROOM)
         agent = {
             "TYNDAU_AGENT__SERVER": url,
             "TYNDAU_AGENT__TOKEN": token,

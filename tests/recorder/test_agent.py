@@ -76,7 +76,7 @@ def court(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Cour
         api = children.start("api", [TYNDAU, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
         assert api.stdout
         url = json.loads(api.stdout.readline())["url"]
-        store = servers.agent_storage
+        store = servers.agent_storage(ROOM)
         agent = {
             "TYNDAU_AGENT__SERVER": url,
             "TYNDAU_AGENT__TOKEN": token,
