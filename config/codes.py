@@ -66,6 +66,68 @@ define(
     en="A hearing is not being recorded though it should be; starting is retried. Check disk space and devices.",
 )
 define(
+    "REC-024",
+    logging.WARNING,
+    kk="Камераның негізгі кадрлары тым сирек: файлдар ұзарады, тікелей көрсетілім кешігеді. Камера баптауында негізгі "
+    "кадр аралығын 2 секундқа қойыңыз; келесі қосылуда сурет осында кодталады.",
+    ru="Опорные кадры камеры слишком редки: файлы длиннее, прямой показ отстаёт. Задайте в камере интервал опорных "
+    "кадров 2 с; со следующего подключения изображение кодируется здесь.",
+    en="The camera's key frames are too far apart: files grow long, live view lags. Set its key frame interval to 2 s; "
+    "from the next connection the picture is encoded here.",
+)
+define(
+    "REC-025",
+    logging.WARNING,
+    kk="Баптауда аталған видеокарта кодтаушысы жұмыс істемейді; сурет процессормен кодталады. Драйверін және agent "
+    "пайдаланушысының render тобын тексеріңіз.",
+    ru="Указанный кодировщик видеокарты не работает; изображение кодирует процессор. Проверьте драйвер и группу render "
+    "у пользователя агента.",
+    en="The graphics card's encoder that is set does not work; the processor encodes the picture. Check its driver and "
+    "that the agent's user is in the group render.",
+)
+define(
+    "REC-006",
+    logging.WARNING,
+    kk="Жазба екінші дискіде жалғасуда: біріншісі толды немесе істен шықты. Бірінші дискіні босатыңыз не ауыстырыңыз.",
+    ru="Запись идёт на второй диск: первый заполнен или отказал. Освободите или замените первый диск.",
+    en="Recording goes on on the second disk: the first is full or has failed. Clear or replace the first disk.",
+)
+define(
+    "REC-007",
+    logging.ERROR,
+    kk="Диск қате хабарлады. Жазба жалғасуда; дискіні тексеріп, отырыстан кейін ауыстырыңыз.",
+    ru="Диск сообщил об ошибке. Запись продолжается; проверьте диск и замените его после заседания.",
+    en="The disk reports an error. Recording goes on; examine the disk and replace it after the hearing.",
+)
+define(
+    "REC-008",
+    logging.WARNING,
+    kk="Машинаның сағаты ауыстырылды. Жазбаның ұзақтығы мен реті өзгермейді; уақыт баптауын тексеріңіз.",
+    ru="Часы машины переведены. Длительность и порядок записи не изменились; проверьте настройку времени.",
+    en="The machine's clock was changed. Length and order of the record are unhurt; check how its time is set.",
+)
+define(
+    "REC-021",
+    logging.ERROR,
+    kk="Залда сөйлеп жатыр, бірақ ештеңе жазылып жатқан жоқ. Отырыс басталса, жазбаны бастаңыз.",
+    ru="В зале говорят, но ничего не записывается. Если заседание началось, начните запись.",
+    en="People speak but nothing is recorded. If the hearing has begun, start recording.",
+)
+define(
+    "REC-022",
+    logging.ERROR,
+    kk="Отырыстың уақыты өтті, бірақ ол жазылып жатқан жоқ. Жазбаны бастаңыз немесе кейінге қалдырылғанын белгілеңіз.",
+    ru="Время заседания прошло, но оно не записывается. Начните запись или отметьте, что оно отложено.",
+    en="A hearing's time has passed but it is not recorded. Start recording, or have it marked as postponed.",
+)
+define(
+    "REC-023",
+    logging.WARNING,
+    kk="Алдын ала тексеру сәтсіз аяқталды. Тізімдегі қызыл жолдарды түзетіп, қайта тексеріңіз.",
+    ru="Предварительная проверка не пройдена. Устраните отмеченное красным и проверьте ещё раз.",
+    en="The check before the hearing failed. Mend what is marked red and check again.",
+)
+define(
     "UPL-001",
     logging.WARNING,
     kk="Мұрағатқа қосылу мүмкін емес; жазба осы машинада сақталуда, жіберу қайталанады.",

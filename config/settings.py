@@ -54,6 +54,7 @@ class Api(Section):
     session_idle_minutes: int = Field(60, ge=1)
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
+    agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
 
 
 class Recogniser(Section):
@@ -85,6 +86,10 @@ class Agent(Section):
     key_file: Path = Path("/var/lib/tyndau/agent.key")  # signs the record; back it up, never copy it to another machine
     sources: dict[str, str] = Field(default_factory=dict)  # name -> address, e.g. cam = "rtsp://…"
     channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # source -> names of its microphones
+    time_zone: str = "Asia/Almaty"  # whose midnight parts one day's list of hearings from the next
+    check_s: float = Field(5.0, ge=1, le=60)  # length of the test recording of a check; a start never waits for it
+    due_alarm_minutes: int = Field(5, ge=0, le=120)  # a hearing unrecorded so long after its time is an alarm
+    auto_start_minutes: int | None = Field(None, ge=-15, le=120)  # null = recording never begins by itself
     ffmpeg: str = ""  # default: the one that comes with imageio-ffmpeg
     console_port: int = Field(8430, ge=0, le=65535)  # the local console, on 127.0.0.1 alone; 0 = none
     console_pin: SecretStr = SecretStr("")  # better set by `tyndau agent pin`; without one the console lets nobody in
@@ -98,6 +103,8 @@ class Recording(Section):
     fragment_ms: int = Field(400, ge=100, le=1000)  # a crash loses at most about this much
     keyframe_s: float = Field(2.0, gt=0, le=4)
     sync_interval_s: float = Field(1.0, gt=0, le=5)  # a power cut loses at most about this much more
+    copy_h264: bool = True  # a camera's H.264 is written as it comes; false encodes it, at the cost of a core
+    video_encoder: Literal["auto", "libx264", "h264_nvenc", "h264_qsv", "h264_vaapi"] = "auto"
     video_bitrate_kbit: int = Field(2000, ge=100)
     audio_bitrate_kbit: int = Field(96, ge=32)
     audio_codec: Literal["aac", "flac"] = "aac"

@@ -1,72 +1,153 @@
 """The courtroom's service: does what is asked, records, and carries what it recorded to the archive.
 
-Threads that never wait for each other: capture (this one), the conversation with the centre, the uploader.
+Threads that never wait for each other: capture (this one), the conversation with the centre, the uploader, and who
+reads back what was written. Without a server there is neither conversation nor upload: everything stays in the spool.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from archive.signing import Signer
 from config.clock import Clock
 from config.settings import Settings
 from recorder.alarms import AlarmBook
-from recorder.centre import Centre
+from recorder.answers import AnswerBook
+from recorder.centre import Centre, Command
+from recorder.contact import Contact
 from recorder.control import Control
 from recorder.conversation import Conversation
 from recorder.durable import make_folder
+from recorder.duty import Begin, Duty
+from recorder.handover import HandOver
 from recorder.keeper import Keeper
+from recorder.levels import Level
+from recorder.preflight import Preflight
+from recorder.schedule import Schedule
+from recorder.secured import FirstParts
 from recorder.spool import Spool
+from recorder.states import Wish
 from recorder.upload import Uploader
+from recorder.view import View
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+RECALLED = 3  # recordings whose chains tell which commands were obeyed before the agent was started again
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an agent is made of."""
+
+    keeper: Keeper
+    control: Control
+    check: Preflight
+    duty: Duty
+    first_parts: FirstParts
+    conversation: Conversation | None
+    uploader: Uploader | None
 
 
 class CourtroomAgent:
     """One courtroom machine. `run` blocks until `stop`."""
 
-    def __init__(self, control: Control, keeper: Keeper, conversation: Conversation, uploader: Uploader) -> None:
-        self.control = control
-        self._keeper, self._conversation, self._uploader = keeper, conversation, uploader
+    def __init__(self, parts: Parts) -> None:
+        self.control = parts.control
+        self._parts = parts
 
     def run(self, stop: threading.Event, *, until_idle: bool = False) -> None:
         """Serve until `stop`; with `until_idle` also end once something was recorded and the archive has it all."""
         ended = threading.Event()
-        threads = [
-            threading.Thread(target=self._conversation.run, args=(ended,), name="centre"),
-            threading.Thread(target=self._uploader.run, args=(ended,), name="uploader"),
-        ]
-        self._keeper.take_up()
+        threads = self._threads(ended)
+        self._parts.check.tidy()
+        self._parts.keeper.take_up()
         for thread in threads:
             thread.start()
         try:
-            while not stop.wait(TICK_S) and not (until_idle and self._idle()):
-                self.control.turn()
-                self._keeper.tick()
+            while not stop.is_set() and not (until_idle and self._idle()):
+                self._turn()
         finally:
-            self._keeper.park()
+            self._parts.check.abandon()
+            self._parts.keeper.park()
             ended.set()
             for thread in threads:
                 thread.join()
 
+    def _turn(self) -> None:
+        self.control.turn(TICK_S)
+        self._parts.keeper.tick()
+        try:
+            self._parts.check.tick()
+            if (begin := self._parts.duty.look()) is not None:
+                self._begin(begin)
+        except Exception:  # whatever goes wrong beside the record, recording goes on
+            log.exception("looking after the courtroom failed and goes on")
+
+    def _begin(self, begin: Begin) -> None:
+        """A recording that begins by itself."""
+        args = {"by": "agent"} | ({"title": begin.title} if begin.title else {})
+        answer = self.control.obey(Command(f"auto-{uuid.uuid4()}", Wish.START, begin.hearing, args))
+        log.info("automatic start of %s: %s", begin.hearing, answer.detail)
+
+    def _threads(self, ended: threading.Event) -> list[threading.Thread]:
+        parts = self._parts
+        threads = [threading.Thread(target=parts.first_parts.run, args=(ended,), name="first-parts")]
+        if parts.conversation is not None:
+            threads.append(threading.Thread(target=parts.conversation.run, args=(ended,), name="centre"))
+        if parts.uploader is not None:
+            threads.append(threading.Thread(target=parts.uploader.run, args=(ended,), name="uploader"))
+        return threads
+
     def _idle(self) -> bool:
-        quiet = self.control.idle() and self._conversation.quiet()
-        return quiet and self._keeper.recorded > 0 and self._uploader.finished()
+        parts = self._parts
+        quiet = self.control.idle() and (parts.conversation is None or parts.conversation.quiet())
+        return quiet and parts.keeper.recorded > 0 and (parts.uploader is None or parts.uploader.finished())
 
 
 def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAgent:
-    """The agent of these settings, with the store and the centre that they name.
+    """The agent of these settings, with the store and the centre that they name; with neither where there is no server.
 
     Raises:
-        Misconfigured: no server, no store.
+        Misconfigured: a server but no store.
     """
+    agent = settings.agent
+    spool, alarms, contact = Spool.of(agent), AlarmBook(clock), Contact(clock)
+    make_folder(spool.home.resolve())
+    uploader = _uploader(settings, spool, signer, clock, alarms) if agent.server else None
+    keeper = Keeper(settings, signer, clock, spool, alarms)
+    schedule = Schedule(spool.home, clock, agent.time_zone)
+    check = Preflight(settings, signer, clock, spool, alarms, contact)
+    first_parts = FirstParts(keeper, alarms, clock, settings.recording.sync_interval_s)
+    handover = HandOver(spool.home, uploader)
+    view = View(
+        agent, keeper, spool, alarms, uploader, contact, check, schedule, handover, first_parts, {}, lambda: None
+    )
+
+    def levels() -> Mapping[str, Sequence[Level]]:
+        return {name: monitor.levels() for name, monitor in view.monitors().items()}
+
+    duty = Duty(agent, schedule, keeper, spool, alarms, clock, levels)
+    control = Control(keeper, view, check, schedule, handover, duty, _answers(spool))
+    conversation = None
+    if agent.server:
+        conversation = Conversation(lambda: Centre(agent), control, contact, schedule, clock)
+    return CourtroomAgent(Parts(keeper, control, check, duty, first_parts, conversation, uploader))
+
+
+def _uploader(settings: Settings, spool: Spool, signer: Signer, clock: Clock, alarms: AlarmBook) -> Uploader:
     from archive.storage.s3 import open_store
 
     store = open_store(settings.storage, settings.storage.evidence_bucket)
-    spool, alarms = Spool.of(settings.agent), AlarmBook(clock)
-    make_folder(spool.home.resolve())
-    retention_days = settings.storage.retention_days
-    uploader = Uploader(spool, store, Centre(settings.agent), signer, clock, alarms, retention_days)
-    keeper = Keeper(settings, signer, clock, spool, alarms)
-    control = Control(keeper, spool, alarms, uploader)
-    return CourtroomAgent(control, keeper, Conversation(lambda: Centre(settings.agent), control), uploader)
+    return Uploader(spool, store, Centre(settings.agent), signer, clock, alarms, settings.storage.retention_days)
+
+
+def _answers(spool: Spool) -> AnswerBook:
+    book = AnswerBook(spool.home / "answers.jsonl")
+    for folder in spool.folders()[-RECALLED:]:
+        book.recall(folder)
+    return book

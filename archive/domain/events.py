@@ -13,6 +13,7 @@ from typing import Any
 
 NOTE = "note"  # free text, without a code of its own
 UNDO = "undo"  # takes back the note whose line number stands in `of`
+LATE_START = "late_start"  # written by the agent; the text says by how many minutes
 OPEN_MODE, CLOSED_MODE = "open_mode", "closed_mode"
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -26,7 +27,7 @@ class EventCode:
     ru: str
     en: str
     key: str = ""
-    implied: str = ""  # pause or resume
+    implied: str = ""  # pause, resume or start
 
 
 EVENTS: tuple[EventCode, ...] = (
@@ -84,6 +85,7 @@ EVENTS: tuple[EventCode, ...] = (
     EventCode("tech_failure", "техникалық ақау", "техническая неисправность", "technical failure", "Shift+F3"),
     EventCode("interpretation_on", "аударма басталды", "перевод начат", "interpretation begins", "Alt+F1"),
     EventCode("interpretation_off", "аударма аяқталды", "перевод окончен", "interpretation ends", "Alt+F2"),
+    EventCode(LATE_START, "жазба кеш басталды", "запись начата с опозданием", "recording began late", implied="start"),
     EventCode(NOTE, "жазба", "заметка", "note"),
 )
 BY_CODE: Mapping[str, EventCode] = {event.code: event for event in EVENTS}
