@@ -11,10 +11,11 @@ TRACK_KEY = "tyndau.track"
 LEVELS = "levels"  # the tap that gets what astats prints
 
 
-def picture(opened: Any) -> Any:
-    """The picture as it is encoded: sides even, 4:2:0."""
+def picture(opened: Any, pixels: str = "yuv420p", *, upload: bool = False) -> Any:
+    """The picture as it is encoded: sides even, 4:2:0 as the encoder takes it; `upload` puts it on the card."""
     even = opened["v:0"].filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2", 0, 0)
-    return even.filter("format", "yuv420p")
+    shaped = even.filter("format", pixels)
+    return shaped.filter("hwupload") if upload else shaped
 
 
 def sound(opened: Any, tracks: Sequence[int], taps: Mapping[str, int]) -> Iterator[Any]:

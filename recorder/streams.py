@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -16,14 +17,12 @@ from archive.domain.errors import BadInput, Unavailable
 from archive.domain.media import Source, SourceKind
 from config.children import launched
 from recorder.address import SOUND_ONLY, Address, Scheme
+from recorder.door import behind_a_door, without_settings
+from recorder.inputs import FILE_FORMATS, FILE_PROTOCOLS, OPEN_TIMEOUT_S, network_options
+from recorder.troubles import explained
 
-# Playlists and scripts in a media file's clothes must not make FFmpeg fetch or read something else.
-FILE_FORMATS = (
-    "mov,mp4,matroska,webm,avi,asf,flv,mpegts,mpeg,mxf,wav,w64,aiff,flac,mp3,aac,ac3,ogg,caf,h264,hevc,mjpeg,amr,au"
-)
-FILE_PROTOCOLS = "file"
-OPEN_TIMEOUT_S = 5.0
 FETCH_TIMEOUT_S = 8.0
+_PROFILES = ("Baseline", "Constrained Baseline", "Main", "High", "Progressive High", "Constrained High")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class Streams:
     video: bool
     tracks: tuple[int, ...] = ()
     duration_s: float | None = None  # of a file
+    codec: str = ""  # of the picture, as FFmpeg calls it; empty where nobody looked
+    copyable: bool = False  # H.264 that every player takes and that can be cut at any key frame
 
     @property
     def channels(self) -> int:
@@ -82,18 +83,22 @@ def _open(address: Address) -> Streams:
 
 def _fetch(address: Address, program: str) -> Streams:
     """Let FFmpeg copy the first half second of a remote source and look at that; PyAV's wheels know fewer protocols."""
-    limits = ["-rtsp_transport", "tcp", "-timeout", str(int(OPEN_TIMEOUT_S * 1e6))] if address.rtsp else []
+    knock = behind_a_door(address, network_options(address))
+    opened = [word for key, value in knock.options.items() for word in (f"-{key}", value)]
     copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0.5", "-f", "nut", "pipe:1"]
-    command = [program, "-hide_banner", "-nostdin", "-loglevel", "error", *limits, "-i", address.target, *copied]
+    command = [program, "-hide_banner", "-nostdin", "-loglevel", "error", *opened, "-i", knock.url, *copied]
     try:
         done = subprocess.run(
-            launched(command, signal.SIGKILL), capture_output=True, timeout=FETCH_TIMEOUT_S, check=False
+            launched(command, signal.SIGKILL),
+            capture_output=True,
+            timeout=FETCH_TIMEOUT_S,
+            check=False,
+            env=without_settings(os.environ),
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError("no answer") from error
     if not done.stdout:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise OSError(address.without_credentials(lines[0].rpartition("] ")[2]) if lines else "no media came")
+        raise OSError(explained(address, done.stderr.decode("utf-8", "replace").splitlines()) or "no media came")
     with av.open(io.BytesIO(done.stdout), format="nut") as container:
         return _of(container, None)
 
@@ -101,7 +106,13 @@ def _fetch(address: Address, program: str) -> Streams:
 def _of(container: Any, seconds: float | None) -> Streams:
     video = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     tracks = tuple(s.codec_context.layout.nb_channels for s in container.streams.audio)
-    return Streams(bool(video), tracks, seconds)
+    codec = video[0].codec_context if video else None
+    return Streams(bool(video), tracks, seconds, codec.name if codec else "", codec is not None and _copyable(codec))
+
+
+def _copyable(codec: Any) -> bool:
+    plain = codec.pix_fmt in ("yuv420p", "yuvj420p") and codec.profile in _PROFILES
+    return codec.name == "h264" and plain and not codec.has_b_frames  # their times would not be whole at a cut
 
 
 def describe(address: Address, streams: Streams | None, names: Sequence[str]) -> Source:
