@@ -135,6 +135,13 @@ define(
     en="The archive cannot be reached; the recording is kept on this machine and sending is retried.",
 )
 define(
+    "UPL-003",
+    logging.ERROR,
+    kk="Орталық бұл машинаны қабылдамайды; жазу жалғасуда. Әкімшіге айтып, машинаны қайта тіркеңіз.",
+    ru="Центр не принимает эту машину; запись продолжается. Сообщите администратору и зарегистрируйте её заново.",
+    en="The centre refuses this machine; recording goes on. Tell the administrator and enrol it again.",
+)
+define(
     "ASR-001",
     logging.WARNING,
     kk="Бұл тану моделі үшін тіл таңдау теңшелмеген; қазақша мен орысша шатасуы мүмкін.",

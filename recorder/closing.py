@@ -9,8 +9,10 @@ from pathlib import Path
 from archive.domain.errors import Damaged
 from archive.domain.fmp4 import Box, boxes, whole_fragments_end
 from archive.domain.media import SegmentWhy
-from recorder.durable import move, sync_file
+from recorder.durable import copy_synced, move, sync_file
 from recorder.readback import Content, read_back
+
+COPY = ".copy"  # the ending of a part's copy until it has its final name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +27,25 @@ class Closed:
     trouble: str = ""
 
 
-def close_part(part: Path, target: Path, torn: SegmentWhy) -> Closed | None:
+def close_part(part: Path, target: Path, torn: SegmentWhy, *, anew: bool = False) -> Closed | None:
     """Close `part` as `target`, a durable file that never changes again; `torn` is the reason if it must be cut.
 
+    `anew`: the disk refused to sync it once, or may have. The kernel forgets what it could not write and would say
+    yes the second time, so its bytes are written into another file.
     None when not even one fragment of it is whole: nothing could ever be decoded, and it is deleted.
     """
     why = cut_to_whole(part, torn)
     if why is None:
         part.unlink()
         return None
-    sync_file(part)
-    move(part, target)
+    if anew:
+        copy = part.with_suffix(COPY)
+        copy_synced(part, copy)
+        move(copy, target)
+        part.unlink()
+    else:
+        sync_file(part)
+        move(part, target)
     return describe_file(target, why)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+CHUNK_BYTES = 1 << 20
 
 
 def sync_file(path: Path) -> None:
@@ -49,6 +51,34 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def copy_synced(path: Path, target: Path) -> None:
+    """Write the bytes of `path` anew as `target`, durably; nothing is left of a copy that failed."""
+    try:
+        with path.open("rb") as old, target.open("wb") as new:
+            while chunk := old.read(CHUNK_BYTES):
+                new.write(chunk)
+            new.flush()
+            os.fsync(new.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            target.unlink(missing_ok=True)
+        raise
+
+
+def probe(folder: Path) -> None:
+    """Write something into `folder` and see that the disk takes it.
+
+    Raises:
+        OSError: it does not: full, failed, read-only or gone.
+    """
+    path = folder / ".probe"
+    with path.open("wb") as file:
+        file.write(b"\0" * 4096)
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def move(path: Path, target: Path) -> None:

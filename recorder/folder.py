@@ -10,6 +10,7 @@ A final name is always a closed segment; what is open has another name and anoth
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -83,7 +84,7 @@ class Folder:
         """
         handle = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         end = time.monotonic() + patience_s
-        while not _locked(handle):
+        while not locked(handle):
             if time.monotonic() >= end:
                 os.close(handle)
                 raise Conflict(f"{self.path} is being recorded by another process; stop that one first")
@@ -120,6 +121,7 @@ class ChainFile:
         self._lock = threading.Lock()
         self.records: list[Record] = []
         self._head = Head()
+        self.broken: OSError | None = None  # the disk refused a line for another reason than room
 
     @property
     def head(self) -> Head:
@@ -154,16 +156,34 @@ class ChainFile:
         """
         with self._lock:
             record = make_record(self._head, iso(self._now()), kind, fields)
-            try:
-                _append_line(self._folder.chain, record.line)
-            except OSError as error:
-                if error.errno not in NO_SPACE or not self._folder.reserve.exists():
-                    raise
-                self._folder.use_reserve()
-                _append_line(self._folder.chain, record.line)
+            self._write(record.line)
             self.records.append(record)
             self._head = after(record)
             return record
+
+    def renew(self) -> None:
+        """Write all lines into another file that takes the place of one whose sync failed; appending goes on there.
+
+        Raises:
+            OSError: the disk does not take that either.
+        """
+        with self._lock:
+            write_whole(self._folder.chain, b"".join(record.line + b"\n" for record in self.records))
+            self.broken = None
+
+    def _write(self, line: bytes) -> None:
+        if self.broken is not None:  # the kernel forgets what it could not write: never tried again on that file
+            raise OSError(self.broken.errno, f"the chain is not written on: {self.broken.strerror}")
+        try:
+            _append_line(self._folder.chain, line)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                self.broken = error
+                raise
+            if not self._folder.reserve.exists():
+                raise
+            self._folder.use_reserve()
+            _append_line(self._folder.chain, line)
 
     def checkpoint(self) -> None:
         """Sign where the chain stands now."""
@@ -184,7 +204,8 @@ def _append_line(path: Path, line: bytes) -> None:
                 data = data[file.write(data) :]
             os.fsync(file.fileno())
         except OSError:
-            file.truncate(before)
+            with contextlib.suppress(OSError):
+                file.truncate(before)
             raise
 
 
@@ -213,20 +234,33 @@ def find_recordings(path: Path) -> list[Folder]:
 
 
 @contextmanager
-def held(spool: Path) -> Iterator[None]:
-    """Hold a spool for this process: two agents never record on one machine's sources.
+def held(*volumes: Path) -> Iterator[None]:
+    """Hold the volumes of a spool for this process: two agents never work on one spool.
+
+    A volume that cannot be written is passed over as long as another one can.
 
     Raises:
-        Conflict: another agent holds it.
+        Conflict: another agent holds one of them.
+        OSError: none can be written.
     """
-    make_folder(spool.resolve())
-    with (spool / ".lock").open("w") as file:
-        if not _locked(file.fileno()):
-            raise Conflict(f"another agent serves {spool}; stop it first, or name another spool")
+    failures: list[OSError] = []
+    with contextlib.ExitStack() as files:
+        for volume in volumes:
+            try:
+                make_folder(volume.resolve())
+                file = files.enter_context((volume / ".lock").open("w"))
+            except OSError as error:
+                failures.append(error)
+                continue
+            if not locked(file.fileno()):
+                raise Conflict(f"another agent serves {volume}; stop it first, or name another spool")
+        if len(failures) == len(volumes):
+            raise failures[0]
         yield
 
 
-def _locked(handle: int) -> bool:
+def locked(handle: int) -> bool:
+    """Try to lock an open file; whether it is ours now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,14 +36,24 @@ class Ledger:
         self._folder, self._chain, self.source = folder, chain, source
         self.segments = 0
         self.runs = 0
+        self.bytes = 0  # of closed segments
+        self.reached: datetime | None = None  # the end of its last media; before any, since when it is expected
         self._run_end_ticks: int | None = None  # of the run that is on, once it has a segment
         self._missing_since: datetime | None = None
         self._cause = GapCause.LATE_START
         self._detail = ""
+        self._before: Callable[[], datetime | None] | None = None
 
     def expect(self, since: datetime) -> None:
         """From `since` on something should be recorded: at the start and after a pause."""
         self._missing_since, self._cause, self._detail = since, GapCause.LATE_START, ""
+        self.reached = max(self.reached or since, since)
+
+    def follow(self, before: Callable[[], datetime | None], cause: GapCause, detail: str) -> None:
+        """This goes on with another recording, which broke off by `cause`: what lies between the end of its media
+        and the first media here is a gap. `before` tells that end, asked once there is something here; None: no gap.
+        """
+        self._before, self._cause, self._detail = before, cause, detail
 
     def explain(self, detail: str) -> None:
         """Why nothing comes at the moment; stands in the gap's line."""
@@ -63,10 +74,10 @@ class Ledger:
         self._chain.append(Kind.RUN, source=self.source, run=self.runs)
         return self.runs
 
-    def close(self, part: Path, run: int, zero: datetime, torn: SegmentWhy) -> Closed | None:
+    def close(self, part: Path, run: int, zero: datetime, torn: SegmentWhy, *, anew: bool = False) -> Closed | None:
         """Close a part of `run`, whose media zero was at `zero`, and write its line (and the gap before it)."""
         target = self._folder.path / self.source / f"{self.segments + 1:06d}.mp4"
-        closed = close_part(part, target, torn)
+        closed = close_part(part, target, torn, anew=anew)
         if closed is not None:
             self.enter(closed, run, zero)
         return closed
@@ -79,6 +90,7 @@ class Ledger:
         start = content.start_ticks if not closed.trouble else self._run_end_ticks or 0
         self._gap_before(zero, start)
         self.segments += 1
+        self.bytes += closed.size
         self._chain.append(
             Kind.SEGMENT,
             source=self.source,
@@ -94,6 +106,7 @@ class Ledger:
             why=str(closed.why),
         )
         self._run_end_ticks = start + content.duration_ticks
+        self.reached = moment(zero, self._run_end_ticks)
         if closed.trouble:
             self._missing_since, self._cause = moment(zero, start), GapCause.UNREADABLE
             self._detail = closed.trouble
@@ -110,6 +123,8 @@ class Ledger:
         )
         if zero and self._run_end_ticks is not None and self._missing_since is None:
             self._missing_since = moment(zero, self._run_end_ticks)
+        if reason is RunEnd.STOPPED and self._run_end_ticks is None:
+            return  # it gave nothing at all: what is missing stays missing
         if reason not in _CAUSES:
             self._missing_since = None
         elif self._cause is not GapCause.LATE_START or self._run_end_ticks is not None:
@@ -119,11 +134,13 @@ class Ledger:
 
     def stop(self, now: datetime) -> None:
         """Nothing more is expected: what is still missing is missing up to `now`."""
+        self._join_up()
         if self._missing_since is not None:
             self._gap(now)
 
     def _gap_before(self, zero: datetime, start: int) -> None:
         first = moment(zero, start)
+        self._join_up()
         if self._missing_since is not None:
             if self._cause is not GapCause.LATE_START or first - self._missing_since > LATE_START:
                 self._gap(first)
@@ -132,6 +149,13 @@ class Ledger:
             self._detail = "the source skipped"
             self._gap(first)
         self._missing_since = None
+
+    def _join_up(self) -> None:
+        before, self._before = self._before, None
+        if before is not None and self._missing_since is not None:
+            since = before()
+            self._missing_since = since if since is not None else self._missing_since
+            self._cause = self._cause if since is not None else GapCause.LATE_START
 
     def _gap(self, until: datetime) -> None:
         since = self._missing_since or until

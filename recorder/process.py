@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import selectors
@@ -17,10 +18,14 @@ from pathlib import Path
 from archive.domain.errors import Misconfigured
 from config.children import launched
 from config.clock import Clock
+from recorder.address import Address
 from recorder.command import Pipes
+from recorder.door import without_settings
 from recorder.monitor import Tap
 
-_NOISE = re.compile(r"(?<=//)[^/@\s]*@|^(\[[^\]]*\]\s*)+")  # credentials; FFmpeg's names for its parts
+log = logging.getLogger(__name__)
+
+_NOISE = re.compile(r"^(\[[^\]]*\]\s*)+")  # FFmpeg's names for its parts
 
 
 @dataclass(slots=True)
@@ -36,7 +41,8 @@ class Progress:
 class Process:
     """A running FFmpeg. Create it in a thread that lives at least as long as it (see config.children).
 
-    It inherits `lock`, the handle of the recording's lock: as long as it lives, nobody else works on the folder.
+    It inherits `lock`, the handle of the recording's lock: as long as it lives, nobody else works on the folder;
+    and `more` handles, for the same reason.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Process:
         lock: int,
         clock: Clock,
         taps: Mapping[str, Tap],
+        more: Sequence[int] = (),
     ) -> None:
         self._clock = clock
         self.progress = Progress()
@@ -53,7 +60,7 @@ class Process:
         read_ends, write_ends = zip(*(os.pipe() for _ in range(1 + len(taps))), strict=True)
         pipes = Pipes(write_ends[0], dict(zip(taps, write_ends[1:], strict=True)))
         try:
-            self._process = _start(build(pipes), (*write_ends, lock), folder)
+            self._process = _start(build(pipes), (*write_ends, lock, *more), folder)
         except BaseException:
             _close(read_ends)
             raise
@@ -96,7 +103,7 @@ class Process:
 
     def last_message(self) -> str:
         """The last line it wrote about trouble, without credentials."""
-        return _NOISE.sub("", self.messages[-1]) if self.messages else ""
+        return _NOISE.sub("", Address.without_credentials(self.messages[-1])) if self.messages else ""
 
     def says(self, text: str) -> bool:
         """Whether it wrote `text` in one of its last lines."""
@@ -108,16 +115,20 @@ class Process:
 
     def _listen(self, rows: Mapping[int, Callable[[bytes], None]]) -> None:
         """Hand what FFmpeg writes to its row until all ends are closed: FFmpeg must never wait for us."""
-        errors = self._process.stderr
+        errors, deaf = self._process.stderr, set[int]()
         with selectors.DefaultSelector() as selector:
             for handle in rows:
                 selector.register(handle, selectors.EVENT_READ)
             while selector.get_map():
                 for key, _ in selector.select():
-                    if data := os.read(key.fd, 65536):
-                        rows[key.fd](data)
-                    else:
+                    if not (data := os.read(key.fd, 65536)):
                         selector.unregister(key.fd)
+                    elif key.fd not in deaf:
+                        try:
+                            rows[key.fd](data)
+                        except Exception:  # what only looks on must not stop the record: a full pipe would
+                            deaf.add(key.fd)
+                            log.exception("a listener failed; FFmpeg is heard no more on that pipe")
         _close(tuple(handle for handle in rows if errors is None or handle != errors.fileno()))
         if errors is not None:
             errors.close()
@@ -143,6 +154,7 @@ def _start(command: Sequence[str], handles: tuple[int, ...], folder: Path) -> su
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=folder,
+            env=without_settings(os.environ),
             pass_fds=handles,
             start_new_session=True,  # Ctrl-C at the terminal is for us; we stop FFmpeg in order
         )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from archive.domain.chain import Kind, Record
-from archive.domain.errors import Misconfigured
+from archive.domain.errors import Conflict, Misconfigured
 from archive.domain.ids import new_recording_id
 from archive.domain.manifest import build_manifest, encode_manifest
-from archive.domain.media import RunEnd, Source, StopReason
+from archive.domain.media import GapCause, RunEnd, Source, StopReason
 from archive.signing import Signer
-from config.clock import Clock
+from config.clock import Clock, TiedClock
 from config.settings import Settings
+from recorder.address import Address
 from recorder.alarms import Alarm, AlarmBook
 from recorder.durable import make_folder, sync_folder, write_whole
+from recorder.exclusive import Exclusive
 from recorder.folder import OPEN, ChainFile, Folder, prepare
 from recorder.ledger import Ledger
+from recorder.rate import Rate, expected_bytes_per_s
 from recorder.run import Intent
 from recorder.source import Planned, SourceOwner
 
@@ -29,6 +33,12 @@ CHECKPOINT_S = 60.0
 SOURCE_DOWN = "REC-001"
 VERSION = 1
 OVERTIME_S = 5.0
+LEAST_STEP_MS = 500
+CLOCK_SET = "REC-008"
+CLOCK_SET_S = 60.0  # how long the alarm stands
+LEAVE_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,20 @@ class Origin:
     agent: str
     hearing: str | None = None
     adhoc: Mapping[str, str] | None = None  # case_number and title of a hearing that no list names
+    continues: str | None = None  # the recording of the same hearing that broke off
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The recording that broke off, as the one that goes on with it needs to know it.
+
+    `reached` tells where the media of a source ended, as a moment of the steady clock or, from before a restart of the
+    machine, in UTC; None where nothing was to be recorded.
+    """
+
+    cause: GapCause
+    reached: Callable[[str], float | datetime | None]
+    first_zeros_s: Mapping[str, float | None] = field(default_factory=dict)  # of the sources' first runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +88,76 @@ class Recording:
         clock: Clock,
         duration_s: float | None = None,
         alarms: AlarmBook | None = None,
+        before: Before | None = None,
     ) -> None:
-        self._settings, self._clock, self._signer = settings, clock, signer
-        self._planned, self._origin, self._duration_s = planned, origin, duration_s
+        self._settings, self._signer = settings, signer
+        self._clock = TiedClock(clock)  # all times in the chain: nobody who sets the wall clock moves the record
+        self._planned, self.origin, self._duration_s = planned, origin, duration_s
+        self._before = before
+        self.volume = parent
         self.id = new_recording_id(clock.utc())
         self.folder = Folder(parent.resolve() / self.id)
-        self.chain = ChainFile(self.folder, clock.utc, signer)
+        self.chain = ChainFile(self.folder, self._clock.utc, signer)
         self.intent = Intent.RECORD
         self.started_utc: datetime | None = None
         self._started_s = 0.0
         self._checkpoint_s = 0.0
+        self._set_s: float | None = None  # when the wall clock was set last
+        self._left_s: float | None = None  # when its sources were freed for another recording
+        self._rate = Rate()
         self.alarms = alarms or AlarmBook(clock)
         self._lock: int | None = None
         self.owners: list[SourceOwner] = []
 
-    def start(self) -> None:
-        """Write the intent and the first line, then start every source.
+    def start(self, paused: Mapping[str, str] | None = None) -> None:
+        """Write the intent and the first line, then start every source; with `paused` (reason, by) only on `resume`.
 
         Raises:
             Misconfigured: the folder cannot be written.
+            Conflict: another process records each of the sources.
         """
+        _check_free([p.address for p in self._planned])
         try:
-            make_folder(self.folder.path)
-            self._lock = self.folder.hold()
-            self.folder.keep_reserve()
-            prepare(self.folder, [p.source.name for p in self._planned])
-            write_whole(self.folder.public_key, self._signer.public().pem())
-            fields = start_fields(self.id, self._origin, [p.source for p in self._planned], self._signer)
-            self.folder.write_intent({"version": VERSION, "pid": os.getpid(), "start": fields})
-            self.chain.append(Kind.START, **fields)
+            self._write_start(paused)
         except OSError as error:
+            self._release()
             raise Misconfigured(
                 f"{self.folder.path} cannot be written ({error.strerror}); choose another folder or make room"
             ) from error
-        self.started_utc, self._started_s = self._clock.utc(), self._clock.monotonic_s()
-        self._checkpoint_s = self._started_s
         self.alarms.attach(self._write_alarm)
         self.owners = [self._owner(planned) for planned in self._planned]
         for owner in self.owners:
-            owner.begin(self.started_utc)
+            self._expect(owner)
             owner.start()
+
+    def _write_start(self, paused: Mapping[str, str] | None) -> None:
+        make_folder(self.folder.path)
+        self._lock = self.folder.hold()
+        self.folder.keep_reserve()
+        prepare(self.folder, [p.source.name for p in self._planned])
+        write_whole(self.folder.public_key, self._signer.public().pem())
+        fields = start_fields(self.id, self.origin, [p.source for p in self._planned], self._signer)
+        self.folder.write_intent({"version": VERSION, "pid": os.getpid(), "start": fields})
+        self.chain.append(Kind.START, **fields)
+        self._started_s = self._checkpoint_s = self._clock.monotonic_s()
+        self.started_utc = self._clock.at(self._started_s)
+        if paused is not None:
+            self.intent = Intent.PAUSE
+            self.chain.append(Kind.PAUSE, at_ms=self.at_ms(), **paused)
+
+    def _expect(self, owner: SourceOwner) -> None:
+        if self.intent is not Intent.RECORD or self.started_utc is None:
+            return
+        owner.begin(self.started_utc)
+        if self._before is not None:
+            owner.ledger.follow(lambda: self._reached_before(owner.name), self._before.cause, self._after_detail())
+
+    def _reached_before(self, source: str) -> datetime | None:
+        reached = self._before.reached(source) if self._before else None
+        return self._clock.at(reached) if isinstance(reached, float) else reached
+
+    def _after_detail(self) -> str:
+        return f"the recording before, {self.origin.continues}, broke off"
 
     def pause(self, reason: str, by: str = "", **more: Any) -> None:
         """Record nothing until `resume`: a deliberation, a break. `more` goes into the line."""
@@ -127,11 +181,10 @@ class Recording:
 
     def tick(self) -> StopReason | None:
         """To be called several times a second: signs checkpoints; says when the recording is over by itself."""
-        now = self._clock.monotonic_s()
-        if now - self._checkpoint_s >= CHECKPOINT_S:
-            self._checkpoint_s = now
-            self.chain.checkpoint()
-        if self.disk_trouble():
+        self._look_at_the_clock()
+        self._checkpoint()
+        self._rate.look(self._clock.monotonic_s(), sum(owner.bytes() for owner in self.owners))
+        if self.disk_trouble() or self.chain.broken or any(owner.failure for owner in self.owners):
             return StopReason.INTERRUPTED
         if all(owner.done() for owner in self.owners):
             if any(owner.outcome is RunEnd.SOURCE_FAILED for owner in self.owners):
@@ -140,6 +193,66 @@ class Recording:
             return StopReason.SOURCES_ENDED if ended else StopReason.DURATION
         late = self._duration_s is not None and self.elapsed_s() > self._duration_s + OVERTIME_S
         return StopReason.DURATION if late else None
+
+    def _look_at_the_clock(self) -> None:
+        now, step_ms = self._clock.monotonic_s(), self._clock.step_ms(LEAST_STEP_MS)
+        if step_ms:
+            self._set_s = now
+            with contextlib.suppress(OSError):  # told by `volume_failed`
+                self.chain.append(Kind.CLOCK, step_ms=step_ms, at_ms=self.at_ms())
+            self.alarms.set(True, CLOCK_SET, detail=f"{step_ms / 1000:+.1f} s")
+        elif self._set_s is not None and now - self._set_s > CLOCK_SET_S:
+            self._set_s = None
+            self.alarms.set(False, CLOCK_SET)
+
+    def _checkpoint(self) -> None:
+        if self._clock.monotonic_s() - self._checkpoint_s < CHECKPOINT_S:
+            return
+        self._checkpoint_s = self._clock.monotonic_s()
+        try:
+            self.chain.checkpoint()
+        except OSError:  # the next one covers what this one would have; a disk that failed is found by the sources
+            log.exception("a checkpoint could not be written")
+
+    def volume_failed(self) -> RunEnd | None:
+        """DISK_FULL or DISK_ERROR once the volume has refused something; None while it takes all."""
+        found = {owner.disk() for owner in self.owners}
+        if self.chain.broken or RunEnd.DISK_ERROR in found:
+            return RunEnd.DISK_ERROR
+        return RunEnd.DISK_FULL if RunEnd.DISK_FULL in found else None
+
+    def leave(self, why: RunEnd) -> Before:
+        """Free the sources at once, for a recording on another volume; `close` comes later. What that one must know."""
+        self.intent = Intent.LEAVE_FULL if why is RunEnd.DISK_FULL else Intent.LEAVE_BROKEN
+        self.alarms.detach()
+        self._left_s = self._clock.monotonic_s()
+        end_s = self._left_s + LEAVE_S
+        for owner in self.owners:
+            owner.released.wait(max(0.0, end_s - self._clock.monotonic_s()))
+        return self.as_before(GapCause.DISK_FULL if why is RunEnd.DISK_FULL else GapCause.DISK_ERROR)
+
+    def as_before(self, cause: GapCause) -> Before:
+        """What a recording that goes on with this one must know."""
+        ledgers = {owner.name: owner.ledger for owner in self.owners}
+
+        def reached(source: str) -> float | None:
+            utc = ledgers[source].reached if source in ledgers else None
+            return self._clock.moment_s(utc) if utc is not None else None
+
+        return Before(cause, reached, {owner.name: owner.continued()[1] for owner in self.owners})
+
+    def planned_now(self) -> list[Planned]:
+        """Its sources with what is known of their streams by now."""
+        return [owner.continued()[0] for owner in self.owners]
+
+    def tie(self) -> tuple[datetime, float]:
+        """Its start in UTC and by the steady clock: all its times hang on this."""
+        return self._clock.at(self._started_s), self._started_s
+
+    def bytes_per_s(self) -> float:
+        """What it writes: measured over the last minutes, in the beginning as the settings let expect."""
+        measured = self._rate.bytes_per_s()
+        return measured or expected_bytes_per_s([p.source for p in self._planned], self._settings.recording)
 
     def disk_trouble(self) -> str:
         """In words why nothing more can be written; empty while all is well."""
@@ -158,20 +271,30 @@ class Recording:
         Raises:
             OSError: the disk takes not even that; `tyndau salvage` closes it later.
         """
-        self.intent = Intent.STOP
+        left = self.intent in (Intent.LEAVE_FULL, Intent.LEAVE_BROKEN)
+        self.intent = self.intent if left else Intent.STOP
         for owner in self.owners:
             owner.join()
-        self.alarms.detach()
+        if not left:
+            self.alarms.set(False, CLOCK_SET)
+            self.alarms.detach()
+        try:
+            return self._close_lines(reason)
+        finally:
+            self._release()
+
+    def _close_lines(self, reason: StopReason) -> Summary:
         if self.disk_trouble():
             self.folder.use_reserve()
+        if self.chain.broken:
+            self.chain.renew()
         failures = [owner.failure for owner in self.owners if owner.failure]
         if failures:
-            self._release()
-            raise failures[0]
+            raise failures[0] if isinstance(failures[0], OSError) else OSError(0, str(failures[0]))
+        end_s = self._clock.monotonic_s() if self._left_s is None else self._left_s
         for owner in self.owners:
-            owner.ledger.stop(self._clock.utc())
+            owner.ledger.stop(self._clock.at(end_s))
         finish(self.folder, self.chain, self._signer, reason)
-        self._release()
         return summarise(self.folder, self.chain.records)
 
     def _release(self) -> None:
@@ -193,8 +316,13 @@ class Recording:
             lambda: self.intent,
             self._started_s,
             self._duration_s,
-            lambda on, detail: self.alarms.set(on, SOURCE_DOWN, planned.source.name, detail=detail),
+            lambda on, detail: self._source_alarm(on, planned.source.name, detail),
+            self._before.first_zeros_s.get(planned.source.name) if self._before else None,
         )
+
+    def _source_alarm(self, on: bool, source: str, detail: str) -> None:
+        if self.intent not in (Intent.LEAVE_FULL, Intent.LEAVE_BROKEN):  # the recording that goes on speaks for it now
+            self.alarms.set(on, SOURCE_DOWN, source, detail=detail)
 
     def _write_alarm(self, alarm: Alarm, raised: bool) -> None:
         state = "raised" if raised else "cleared"
@@ -203,11 +331,25 @@ class Recording:
             self.chain.append(Kind.ALARM, **fields)
 
 
+def _check_free(addresses: Sequence[Address]) -> None:
+    """Refuse to begin when all that could be recorded is being recorded already."""
+    conflicts = []
+    for address in addresses:
+        try:
+            Exclusive.take(address).give_back()
+        except Conflict as error:
+            conflicts.append(error)
+    if conflicts and len(conflicts) == len(addresses):
+        raise conflicts[0]
+
+
 def start_fields(recording: str, origin: Origin, sources: Sequence[Source], signer: Signer) -> dict[str, Any]:
     """The fields of a chain's first line."""
-    adhoc = {"adhoc": dict(origin.adhoc)} if origin.adhoc else {}
+    more: dict[str, Any] = {"adhoc": dict(origin.adhoc)} if origin.adhoc else {}
+    if origin.continues:
+        more["continues"] = origin.continues
     return {
-        **adhoc,
+        **more,
         "version": VERSION,
         "recording": recording,
         "courtroom": origin.courtroom,

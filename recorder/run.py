@@ -11,7 +11,7 @@ from pathlib import Path
 
 from archive.domain.media import RunEnd, SegmentWhy
 from config.clock import Clock
-from recorder.durable import NO_SPACE, sync_data, sync_folder
+from recorder.durable import NO_SPACE, probe, sync_data, sync_folder
 from recorder.folder import Folder
 from recorder.process import Process
 
@@ -20,7 +20,11 @@ PACED_STALL_S = 15.0  # our own test sources and files only ever wait for the pr
 OPEN_S = 15.0
 DIVERGENCE_S = 2.0
 STOP_S = 5.0
+LEAVE_S = 0.5  # a disk that failed is not waited for
 LOOK_S = 0.05
+_CANNOT_WRITE = tuple(  # FFmpeg's words when it is the output that fails
+    f"to the muxer: {words}" for words in ("Input/output error", "Read-only file system", "No such file", "No such dev")
+)
 
 
 class Intent(Enum):
@@ -29,9 +33,17 @@ class Intent(Enum):
     RECORD = "record"
     PAUSE = "pause"
     STOP = "stop"
+    LEAVE_FULL = "leave_full"  # the volume takes no more: free the sources at once for a recording elsewhere
+    LEAVE_BROKEN = "leave_broken"
 
 
-_ASKED = {Intent.PAUSE: RunEnd.PAUSED, Intent.STOP: RunEnd.STOPPED}
+_ASKED = {
+    Intent.PAUSE: RunEnd.PAUSED,
+    Intent.STOP: RunEnd.STOPPED,
+    Intent.LEAVE_FULL: RunEnd.DISK_FULL,
+    Intent.LEAVE_BROKEN: RunEnd.DISK_ERROR,
+}
+DISK = frozenset({RunEnd.DISK_FULL, RunEnd.DISK_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +55,15 @@ class RunPlan:
     paced: bool
     limit_s: float | None
     sync_interval_s: float
+    lead_s: float = 0.0  # media before the source's first moment: the sound encoder's own delay
+    longest_s: float | None = None  # how long a part may stay open: a copied picture is cut at key frames only
 
 
 class Run:
-    """Watches one process by what it writes; hands parts that are complete to `close`."""
+    """Watches one process by what it writes.
+
+    Hands parts that are complete to `close`: the file, why if it must be cut, whether the disk refused to sync it.
+    """
 
     def __init__(
         self,
@@ -54,14 +71,17 @@ class Run:
         process: Process,
         folder: Folder,
         clock: Clock,
-        close: Callable[[Path, SegmentWhy], None],
+        close: Callable[[Path, SegmentWhy, bool], None],
     ) -> None:
         self._plan, self._process, self._folder, self._clock, self._close = plan, process, folder, clock, close
         self._begun_s, self._begun_utc = clock.monotonic_s(), clock.utc()
         self._grown_s: float | None = None
         self._size = (0, 0)  # number of the growing part and its bytes
         self._synced = (0, 0)
-        self._synced_s = self._begun_s
+        self._synced_s = self._part_s = self._begun_s
+        self.overlong = False  # ended because no key frame came to cut at
+        self._refused: set[int] = set()  # numbers of parts that the disk refused to sync
+        self.disk: RunEnd | None = None  # known before the process has ended
         self._closed = -1  # the number of the last part handed over
         self.durable_s: float | None = None
         self._wake = threading.Event()
@@ -72,22 +92,34 @@ class Run:
         return self._grown_s
 
     @property
+    def growing_bytes(self) -> int:
+        """The size of the part that grows."""
+        return self._size[1]
+
+    @property
     def synced(self) -> tuple[int, int]:
         """The number of the part that was synced last, and how many of its bytes; (0, 0) before the first."""
         return self._synced
 
     def zero(self) -> datetime:
         """The wall clock of the run's media zero, as known now; steps of the wall clock do not move it."""
-        earliest = self._process.progress.zero_s
-        return self._begun_utc + timedelta(seconds=(earliest or self._begun_s) - self._begun_s)
+        return self._begun_utc + timedelta(seconds=self.zero_s() - self._begun_s)
 
     def zero_s(self) -> float:
         """The same by the steady clock."""
-        return self._process.progress.zero_s or self._begun_s
+        earliest_s = self._process.progress.zero_s
+        return self._begun_s if earliest_s is None else earliest_s - self._plan.lead_s
 
     def watch(self, intent: Callable[[], Intent]) -> RunEnd:
         """Stay with the process until it ends, is no longer wanted, or no longer does its work."""
-        reason = self._until_end(intent)
+        try:
+            reason = self._until_end(intent)
+        except OSError as error:  # not even a look at what is written
+            self.disk = reason = _disk_end(error)
+            self._stop(LEAVE_S)
+        except BaseException:
+            self._stop(LEAVE_S)
+            raise
         self._hand_over(last=True)
         return reason
 
@@ -97,10 +129,11 @@ class Run:
             if self._process.exited():
                 return self._why_exited()
             if (asked := intent()) is not Intent.RECORD:
-                self._stop()
+                self._stop(LEAVE_S if _ASKED[asked] in DISK else STOP_S)
                 return _ASKED[asked]
             if trouble := trouble or self._trouble():
-                self._stop()
+                self.disk = trouble if trouble in DISK else None
+                self._stop(LEAVE_S if trouble in DISK else STOP_S)
                 return trouble
             self._wake.wait(LOOK_S)
 
@@ -112,6 +145,8 @@ class Run:
             return None
         number, path = parts[-1]
         now, size = self._clock.monotonic_s(), (number, path.stat().st_size)
+        if number != self._size[0]:
+            self._part_s = now
         if size != self._size and size[1]:
             self._size, self._grown_s = size, now
         if now - self._synced_s >= self._plan.sync_interval_s and self._size != self._synced:
@@ -126,7 +161,8 @@ class Run:
             if size[0] != self._synced[0] or not self._synced[1]:
                 sync_folder(path.parent)  # the name of a new part, once
         except OSError as error:  # never tried again on this file: the kernel forgets what it could not write
-            return RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR
+            self._refused.add(size[0])
+            return _disk_end(error)
         self._synced, self.durable_s = size, self._clock.monotonic_s()
         return None
 
@@ -137,6 +173,9 @@ class Run:
         if now - self._grown_s > (PACED_STALL_S if self._plan.paced else STALL_S):
             return RunEnd.STALLED
         progress = self._process.progress
+        if self._plan.longest_s is not None and now - self._part_s > self._plan.longest_s:
+            self.overlong = True
+            return RunEnd.STALLED
         if self._plan.paced or progress.changed_at_s is None or progress.zero_s is None:
             return None
         behind = progress.changed_at_s - progress.out_s - progress.zero_s
@@ -145,18 +184,28 @@ class Run:
     def _why_exited(self) -> RunEnd:
         process, limit = self._process, self._plan.limit_s
         if process.says("No space left on device"):
+            self.disk = RunEnd.DISK_FULL
             return RunEnd.DISK_FULL
         if process.killed():
             return RunEnd.KILLED
         if process.failed():
-            return RunEnd.SOURCE_FAILED
+            self.disk = self._ask_disk()
+            return self.disk or RunEnd.SOURCE_FAILED
         if limit is not None and process.progress.out_s >= limit - 0.1:
             return RunEnd.STOPPED
         return RunEnd.SOURCE_ENDED if self._plan.paced else RunEnd.SOURCE_FAILED
 
-    def _stop(self) -> None:
+    def _ask_disk(self) -> RunEnd | None:
+        """Whether the disk is why FFmpeg gave up: it says the same of a camera and of a disk that do not answer."""
+        try:
+            probe(self._folder.path)
+        except OSError as error:
+            return _disk_end(error)
+        return RunEnd.DISK_ERROR if any(self._process.says(text) for text in _CANNOT_WRITE) else None
+
+    def _stop(self, patience_s: float) -> None:
         self._process.ask_to_stop()
-        deadline = self._clock.monotonic_s() + STOP_S
+        deadline = self._clock.monotonic_s() + patience_s
         while not self._process.exited():
             if self._clock.monotonic_s() > deadline:
                 self._process.kill()
@@ -167,8 +216,13 @@ class Run:
         parts = self._parts()
         for number, path in parts if last else parts[:-1]:
             self._closed = number
-            self._close(path, SegmentWhy.RECOVERED if self._process.killed() else SegmentWhy.TRUNCATED)
+            torn = SegmentWhy.RECOVERED if self._process.killed() else SegmentWhy.TRUNCATED
+            self._close(path, torn, number in self._refused)
 
     def _parts(self) -> list[tuple[int, Path]]:
         own = self._folder.open_parts(self._plan.source)
         return [(number, path) for run, number, path in own if run == self._plan.number and number > self._closed]
+
+
+def _disk_end(error: OSError) -> RunEnd:
+    return RunEnd.DISK_FULL if error.errno in NO_SPACE else RunEnd.DISK_ERROR

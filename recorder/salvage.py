@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +19,8 @@ from archive.signing import Signer
 from config.clock import Clock
 from config.log import report
 from config.settings import Settings
-from recorder.closing import describe_file
-from recorder.durable import sync_folder
+from recorder.closing import COPY, describe_file
+from recorder.durable import NO_SPACE, sync_folder
 from recorder.folder import ChainFile, Folder
 from recorder.keys import signer_of
 from recorder.ledger import Ledger
@@ -66,6 +67,7 @@ def _salvage(folder: Folder, settings: Settings, clock: Clock) -> Salvaged:
     signer = signer_of(settings, chain.records[0].fields["key_sha256"])
     chain = ChainFile(folder, clock.utc, signer)
     chain.load()
+    chain.renew()  # the disk may have refused the file's last sync, and would say yes the second time
     report(log, "REC-004", recording=folder.recording, torn_chain_bytes=torn)
     _cut_checkpoints(folder)
     if chain.records[-1].kind is Kind.STOP:
@@ -73,6 +75,7 @@ def _salvage(folder: Folder, settings: Settings, clock: Clock) -> Salvaged:
         return Salvaged(summarise(folder, chain.records), True, 0, torn)
     if torn:
         chain.append(Kind.NOTE, code="chain_torn", text=f"{torn} bytes of a torn last line were cut off", by="salvage")
+    died -= _steps(chain.records)
     paused = _paused(chain.records)
     recovered = sum(
         _Left(folder, chain, source["name"], died, paused).close() for source in chain.records[0].fields["sources"]
@@ -96,9 +99,14 @@ def _load_chain(folder: Folder, intent: dict[str, Any], settings: Settings, cloc
 
 
 def _last_sign_of_life(folder: Folder) -> datetime:
-    """When the recorder last wrote anything: the latest time of its files."""
+    """When the recorder last wrote anything: the latest time of its files, as the wall clock then was."""
     files = [p for p in folder.path.rglob("*") if p.is_file() and p.name != ".lock"]
     return datetime.fromtimestamp(max((p.stat().st_mtime for p in files), default=0.0), UTC)
+
+
+def _steps(records: Sequence[Record]) -> timedelta:
+    """By how much the wall clock was set while it recorded; the chain's times do not know of it, those of files do."""
+    return timedelta(milliseconds=sum(int(r.fields["step_ms"]) for r in records if r.kind is Kind.CLOCK))
 
 
 def _manifest_reads(folder: Folder) -> bool:
@@ -189,8 +197,17 @@ class _Left:
             if path.name not in known:
                 self._ledger.enter(describe_file(path, SegmentWhy.RECOVERED), run, zero)
         for part_run, _, part in self._folder.open_parts(self._source):
-            self._ledger.close(part, part_run, zero if part_run == run else self._zero(part_run), SegmentWhy.RECOVERED)
+            self._close_part(part, part_run, zero if part_run == run else self._zero(part_run))
         sync_folder(self._folder.path / self._source)
+
+    def _close_part(self, part: Path, run: int, zero: datetime) -> None:
+        part.with_suffix(COPY).unlink(missing_ok=True)  # of a salvage that was killed itself
+        try:
+            self._ledger.close(part, run, zero, SegmentWhy.RECOVERED, anew=True)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            self._ledger.close(part, run, zero, SegmentWhy.RECOVERED)
 
     def _zero(self, run: int) -> datetime:
         """The wall clock of a run's media zero: as its segments say, else reckoned back from its last written byte."""
@@ -200,7 +217,7 @@ class _Left:
                 return parse_iso(segment.fields["utc"]) - start
         for part_run, _, part in self._folder.open_parts(self._source):
             if part_run == run and (zero := _reckoned(part)):
-                return zero
+                return zero - _steps(self._chain.records)
         begun = [r for r in self._runs if r.fields["run"] == run]
         return parse_iso(begun[0].t) if begun else self._died
 

@@ -6,27 +6,33 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.domain.errors import BadInput, Unavailable
-from archive.domain.media import RunEnd, SegmentWhy, Source
+from archive.domain.errors import BadInput, Conflict, Unavailable
+from archive.domain.media import TICKS_PER_S, RunEnd, SegmentWhy, Source
 from config.clock import Clock
 from config.log import report
 from config.settings import Settings
+from recorder import copying
 from recorder.address import Address
+from recorder.closing import Closed
 from recorder.command import Pipes, build_command
 from recorder.durable import NO_SPACE
+from recorder.encoders import bench
+from recorder.exclusive import Exclusive
 from recorder.folder import Folder
 from recorder.inputs import Span
+from recorder.lead import lead_ticks
 from recorder.ledger import Ledger
 from recorder.levels import Level
 from recorder.monitor import SourceMonitor
 from recorder.process import Process
-from recorder.program import ffmpeg_program
+from recorder.program import ffmpeg_program, fitting_program
 from recorder.run import Intent, Run, RunPlan
 from recorder.streams import Streams, look
+from recorder.troubles import explained
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +79,7 @@ class SourceOwner:
         begun_s: float,
         duration_s: float | None,
         alarm: Callable[[bool, str], None],
+        first_zero_s: float | None = None,
     ) -> None:
         self.planned, self.ledger = planned, ledger
         self._folder, self._lock, self._settings, self._clock = folder, lock, settings, clock
@@ -80,9 +87,9 @@ class SourceOwner:
         self._begun_s, self._duration_s = begun_s, duration_s  # of the recording
         self._run: Run | None = None
         self._streams = planned.streams
-        self._first_zero_s: float | None = None
+        self._first_zero_s = first_zero_s  # of its first run, in this recording or the one that this goes on with
         self.monitor = SourceMonitor(planned.source)
-        self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy] | None] = queue.Queue()
+        self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy, bool] | None] = queue.Queue()
         self._failures = 0
         self._troubled = False
         self._wake = threading.Event()
@@ -90,6 +97,8 @@ class SourceOwner:
         self.detail = ""  # the last trouble, in words
         self.opened = False
         self.failure: BaseException | None = None
+        self.released = threading.Event()  # no FFmpeg of it lives, and none will
+        self._disk: RunEnd | None = None
         self._threads = [
             threading.Thread(target=self._live, name=f"source-{self.name}"),
             threading.Thread(target=self._close_parts, name=f"close-{self.name}"),
@@ -114,6 +123,20 @@ class SourceOwner:
     def done(self) -> bool:
         """Whether no further run will come."""
         return not self._threads[0].is_alive()
+
+    def bytes(self) -> int:
+        """Bytes of it on the disk by now, closed or growing."""
+        run = self._run
+        return self.ledger.bytes + (run.growing_bytes if run else 0)
+
+    def disk(self) -> RunEnd | None:
+        """DISK_FULL or DISK_ERROR once the volume has failed it, known before its FFmpeg has ended; else None."""
+        run = self._run
+        return self._disk or (run.disk if run else None)
+
+    def continued(self) -> tuple[Planned, float | None]:
+        """What another recording needs to go on with it without looking again: its streams, and its first zero."""
+        return replace(self.planned, streams=self._streams), self._first_zero_s
 
     def levels(self) -> list[Level]:
         """The levels of its microphones now; none while it is down."""
@@ -153,17 +176,18 @@ class SourceOwner:
             log.exception("source owner failed")
             self._trouble(str(error), self.outcome)
         finally:
+            self.released.set()
             self._parts.put(None)
 
     def _runs(self) -> None:
         if self._streams is None:  # it did not answer when the recording was planned
             self._troubled = True
             self._alarm(True, "")
-        while (asked := self._intent()) is not Intent.STOP and not self._over():
+        while (asked := self._intent()) in (Intent.RECORD, Intent.PAUSE) and not self._over():
             if asked is Intent.PAUSE:
                 self._wake.wait(0.05)
                 continue
-            reason = self._one_run()
+            reason = self._guarded_run()
             if reason in FINAL and not self._goes_on(reason):
                 self.outcome = reason
                 return
@@ -185,17 +209,50 @@ class SourceOwner:
             return False
         return self._clock.monotonic_s() - self._first_zero_s < whole - 1.0
 
-    def _one_run(self) -> RunEnd:
+    def _guarded_run(self) -> RunEnd:
+        """One run; whatever goes wrong in it, other than with the disk, leads to the next."""
+        lock: Exclusive | None = None
+        try:
+            lock = Exclusive.take(self.planned.address)
+            return self._one_run(lock)
+        except OSError:
+            raise
+        except Conflict as error:
+            self._failed(str(error))
+        except Exception as error:
+            if self.failure is not None:
+                raise
+            log.exception("a run of %s failed", self.name)
+            self._failed(str(error))
+        finally:
+            if lock is not None:
+                lock.give_back()
+        return RunEnd.SOURCE_FAILED
+
+    def _failed(self, detail: str) -> None:
+        self._failures += 1
+        self.ledger.explain(detail)
+        self._trouble(detail, RunEnd.SOURCE_FAILED)
+
+    def _one_run(self, lock: Exclusive) -> RunEnd:
         streams = self._streams or self._look()
         if streams is None:
             return RunEnd.SOURCE_FAILED
         self._streams = streams
         number = self.ledger.run()
-        run, process = self._start(number, streams)
+        try:
+            run, process = self._start(number, streams, lock)
+        except Exception as error:  # no handles, no memory, no FFmpeg
+            self.ledger.end(number, RunEnd.SOURCE_FAILED, None, str(error))
+            raise Unavailable(f"FFmpeg cannot be started ({error})") from error
         self._run = run
         try:
             reason = run.watch(self._observe)
         finally:
+            self._disk = self._disk or run.disk
+            lock.give_back()  # before the parts are closed: a failed disk may keep us long
+            if self._intent() in (Intent.LEAVE_FULL, Intent.LEAVE_BROKEN):
+                self.released.set()
             self._parts.join()
             self._run = None
             self.monitor.end()
@@ -204,19 +261,23 @@ class SourceOwner:
             self._first_zero_s = run.zero_s()
         self._failures = 0 if media_s > STEADY_S else self._failures + 1
         if reason not in (RunEnd.STOPPED, RunEnd.PAUSED, RunEnd.SOURCE_ENDED):
-            self._trouble(process.last_message() or str(reason), reason)
+            self._trouble(explained(self.planned.address, process.messages) or str(reason), reason)
+        if run.overlong:
+            copying.give_up(self.planned.address)
+        if not media_s:
+            bench.distrust(ffmpeg_program(self._settings), process.messages)
         self.ledger.end(number, reason, run.zero() if media_s else None, self.detail)
         if self.failure:
             raise self.failure
         return reason
 
-    def _start(self, number: int, streams: Streams) -> tuple[Run, Process]:
+    def _start(self, number: int, streams: Streams, lock: Exclusive) -> tuple[Run, Process]:
         span = self._span()
         taps = self.monitor.begin(streams)
 
         def build(pipes: Pipes) -> list[str]:
             return build_command(
-                ffmpeg_program(self._settings),
+                fitting_program(ffmpeg_program(self._settings), self.planned.address),
                 self.planned.address,
                 self.planned.source,
                 streams,
@@ -226,16 +287,19 @@ class SourceOwner:
                 span,
             )
 
-        process = Process(build, self._folder.path, self._lock, self._clock, taps)
+        process = Process(build, self._folder.path, self._lock, self._clock, taps, lock.handles)
+        options = self._settings.recording
+        lead_s = lead_ticks(self.planned.source, options) / TICKS_PER_S
+        longest_s = copying.longest_part_s(self.planned.address, streams, options)
         plan = RunPlan(
-            self.name, number, self.planned.address.paced, span.limit_s, self._settings.recording.sync_interval_s
+            self.name, number, self.planned.address.paced, span.limit_s, options.sync_interval_s, lead_s, longest_s
         )
         run = Run(
             plan,
             process,
             self._folder,
             self._clock,
-            lambda part, torn: self._parts.put((part, run, number, torn)),
+            lambda part, torn, refused: self._parts.put((part, run, number, torn, refused)),
         )
         return run, process
 
@@ -260,10 +324,7 @@ class SourceOwner:
         try:
             return look(self.planned.address, ffmpeg_program(self._settings), self.planned.source.channels)
         except (Unavailable, BadInput) as error:
-            self._failures += 1
-            detail = str(error).removeprefix(f"source {self.name}: ")
-            self.ledger.explain(detail)
-            self._trouble(detail, RunEnd.SOURCE_FAILED)
+            self._failed(str(error).removeprefix(f"source {self.name}: "))
             return None
 
     def _trouble(self, detail: str, reason: RunEnd) -> None:
@@ -280,15 +341,21 @@ class SourceOwner:
 
     def _close_parts(self) -> None:
         while (item := self._parts.get()) is not None:
-            part, run, number, torn = item
+            part, run, number, torn, refused = item
             try:
                 if self.failure is None:  # after a failed disk the rest is left as it is, for salvage
-                    self.ledger.close(part, number, run.zero(), torn)
+                    closed = self.ledger.close(part, number, run.zero(), torn, anew=refused)
+                    self._judge(closed)
             except Exception as error:
                 self.failure = error
                 log.exception("a segment could not be closed")
             finally:
                 self._parts.task_done()
+
+    def _judge(self, closed: Closed | None) -> None:
+        if closed is not None and self._streams is not None:
+            ticks, options = closed.content.duration_ticks, self._settings.recording
+            copying.judge(self.planned.address, self._streams, ticks, options)
 
     def begin(self, since: datetime) -> None:
         """From `since` on it should be recorded (start, resume)."""
