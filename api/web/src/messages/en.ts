@@ -109,6 +109,7 @@ export const en: Messages = {
   agentNever: 'The room machine has not been in contact yet.',
   roomState: {
     idle: 'Not recording',
+    checking: 'Checking',
     recording: 'Recording',
     paused: 'Recess',
     closing: 'Closing the recording',

@@ -113,6 +113,7 @@ export const kk: Messages = {
   agentNever: 'Зал машинасы әлі байланысқа шыққан жоқ.',
   roomState: {
     idle: 'Жазба жүріп жатқан жоқ',
+    checking: 'Тексеру жүріп жатыр',
     recording: 'Жазба жүріп жатыр',
     paused: 'Үзіліс',
     closing: 'Жазба жабылуда',

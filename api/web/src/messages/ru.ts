@@ -112,6 +112,7 @@ export const ru = {
   agentNever: 'Машина зала ещё не выходила на связь.',
   roomState: {
     idle: 'Запись не идёт',
+    checking: 'Идёт проверка',
     recording: 'Идёт запись',
     paused: 'Перерыв',
     closing: 'Запись закрывается',

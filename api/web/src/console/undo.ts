@@ -1,0 +1,15 @@
+/** How long a mark may be taken back. */
+import type { NotedEvent } from '../lib/types';
+
+const UNDO_MS = 10_000;
+/** Lines of the chain that are no marks: what was done cannot be undone. */
+const DEEDS = new Set(['pause', 'resume', 'recess', 'resumed', 'deliberation_out', 'deliberation_in']);
+
+export function mayUndo(event: NotedEvent, now_ms: number): boolean {
+  return !event.undone && !DEEDS.has(event.code) && now_ms - Date.parse(event.t) < UNDO_MS;
+}
+
+/** What Ctrl+Z takes back: the newest mark, while it may be. */
+export function lastToUndo(events: readonly NotedEvent[], now_ms: number): number | null {
+  return events.findLast((event) => mayUndo(event, now_ms))?.seq ?? null;
+}
