@@ -1,7 +1,8 @@
 """The courtroom's service: does what is asked, records, and carries what it recorded to the archive.
 
-Threads that never wait for each other: capture (this one), the conversation with the centre, the uploader, and who
-reads back what was written. Without a server there is neither conversation nor upload: everything stays in the spool.
+Threads that never wait for each other: capture (this one), the conversation with the centre, the uploader, the local
+console, and who reads back what was written. Without a server there is neither conversation nor upload: everything
+stays in the spool.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from archive.signing import Signer
 from config.clock import Clock
@@ -34,6 +36,9 @@ from recorder.states import Wish
 from recorder.upload import Uploader
 from recorder.view import View
 
+if TYPE_CHECKING:
+    from recorder.console.server import ConsoleServer
+
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
@@ -51,6 +56,7 @@ class Parts:
     first_parts: FirstParts
     conversation: Conversation | None
     uploader: Uploader | None
+    console: ConsoleServer | None
 
 
 class CourtroomAgent:
@@ -99,6 +105,8 @@ class CourtroomAgent:
         threads = [threading.Thread(target=parts.first_parts.run, args=(ended,), name="first-parts")]
         if parts.conversation is not None:
             threads.append(threading.Thread(target=parts.conversation.run, args=(ended,), name="centre"))
+        if parts.console is not None:
+            threads.append(threading.Thread(target=parts.console.run, args=(ended,), name="console"))
         if parts.uploader is not None:
             threads.append(threading.Thread(target=parts.uploader.run, args=(ended,), name="uploader"))
         return threads
@@ -136,7 +144,14 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     conversation = None
     if agent.server:
         conversation = Conversation(lambda: Centre(agent), control, contact, schedule, clock)
-    return CourtroomAgent(Parts(keeper, control, check, duty, first_parts, conversation, uploader))
+    console = _console(settings, control, clock, alarms) if agent.console_port else None
+    return CourtroomAgent(Parts(keeper, control, check, duty, first_parts, conversation, uploader, console))
+
+
+def _console(settings: Settings, control: Control, clock: Clock, alarms: AlarmBook) -> ConsoleServer:
+    from recorder.console.server import ConsoleServer
+
+    return ConsoleServer(control, settings, clock, alarms)
 
 
 def _uploader(settings: Settings, spool: Spool, signer: Signer, clock: Clock, alarms: AlarmBook) -> Uploader:

@@ -1,4 +1,4 @@
-"""`tyndau record`, `tyndau salvage`, `tyndau agent`."""
+"""`tyndau record`, `tyndau salvage`, `tyndau agent` and its sub-commands."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from config.log import configure
 from config.settings import Settings, load_settings
 from recorder.address import split_pair
 from recorder.agent import make_agent
+from recorder.console.cli import pin
 from recorder.folder import find_recordings, held
 from recorder.keys import load_signer
 from recorder.plan import plan_names, plan_sources
@@ -113,14 +114,17 @@ def salvage(folder: Path, config: str | None, as_json_: bool) -> int:
     return 1 if failed else 0
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--until-idle", is_flag=True, help="End when something was recorded and the archive has all of it.")
 @config_option
-def agent(until_idle: bool, config: str | None) -> int:
+@click.pass_context
+def agent(context: click.Context, until_idle: bool, config: str | None) -> int:
     """Serve one courtroom: record when the centre asks, carry the recordings to the archive. Ctrl-C stops it.
 
     Example: tyndau agent --config /etc/tyndau/agent.toml
     """
+    if context.invoked_subcommand is not None:
+        return 0
     settings = settings_of(config)
     configure()
     ffmpeg_program(settings)
@@ -133,6 +137,9 @@ def agent(until_idle: bool, config: str | None) -> int:
         click.echo(f"tyndau agent {settings.agent.name} serves {settings.agent.courtroom}", err=True)
         service.run(stop, until_idle=until_idle)
     return 0
+
+
+agent.add_command(pin)
 
 
 def settings_of(config: str | None) -> Settings:

@@ -126,4 +126,5 @@ def _agent_environment(folder: Path, url: str, token: str, show: Show) -> dict[s
         "TYNDAU_AGENT__KEY_FILE": str(folder / "agent" / "agent.key"),
         "TYNDAU_AGENT__SOURCES": json.dumps(show.sources),
         "TYNDAU_AGENT__CHANNELS": json.dumps(show.channels),
+        "TYNDAU_AGENT__CONSOLE_PORT": "0",  # the room is led from the pages of the court
     }

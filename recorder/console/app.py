@@ -14,12 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from archive.domain.errors import Conflict, NotFound, NotSignedIn, Throttled
+from archive.domain.errors import NotFound, NotSignedIn, Throttled
+from archive.domain.events import EVENTS
 from config.codes import CODES
 from config.log import report
 from config.settings import Settings
 from recorder.centre import Command
-from recorder.console.commands import Commands
+from recorder.console.commands import done
 from recorder.console.gate import Gate, refused
 from recorder.console.live import MOST_LISTENERS, Live
 from recorder.console.pin import FREE_TRIES, MOST_LENGTH, SESSION_S, Doorkeeper, Session
@@ -45,7 +46,6 @@ class Console:
 
     def __init__(self, room: Room, doorkeeper: Doorkeeper, settings: Settings, port: int) -> None:
         self.room, self.doorkeeper, self.agent = room, doorkeeper, settings.agent
-        self.commands = Commands(room)
         self.live = Live(lambda: with_texts(room.state()))
         self.cookie = f"tyndau-console-{port}"  # a browser gives every port of a host the same cookies
 
@@ -84,7 +84,7 @@ class Order(Strict):
     """A command of the page; `id` is the page's own, so that it may be sent again."""
 
     id: uuid.UUID
-    kind: Literal["start", "stop", "pause", "resume", "note", "undo", "check"]
+    kind: Literal["start", "stop", "pause", "resume", "note", "undo", "check", "dismiss"]
     hearing: uuid.UUID | None = None
     args: dict[str, str | int | None] = Field(default_factory=dict, max_length=8)
 
@@ -94,6 +94,7 @@ class Outcome(BaseModel):
 
     ok: bool
     detail: str
+    says: dict[str, str]  # why not, by language; empty when it was done
     recording: str | None
 
 
@@ -157,8 +158,9 @@ def schedule(console: Here) -> dict[str, Any]:
 
 @inside.get("/events")
 def events(console: Here) -> dict[str, Any]:
-    """The events that may be noted."""
-    return {"codes": [dict(code) for code in console.room.event_codes()]}
+    """The events that may be noted, and the words for all that can stand in the log."""
+    names = {event.code: {"kk": event.kk, "ru": event.ru, "en": event.en} for event in EVENTS}
+    return {"codes": [dict(code) for code in console.room.event_codes()], "names": names}
 
 
 @inside.post("/commands")
@@ -166,8 +168,8 @@ async def command(body: Order, console: Here, who: Who) -> Outcome:
     """Have a command done; what became of it. The same id again brings the same answer."""
     args = {**body.args, "by": who.name or "console"}
     hearing = str(body.hearing) if body.hearing else None
-    answer = await console.commands.ask(Command(str(body.id), body.kind, hearing, args))
-    return Outcome(ok=answer.ok, detail=answer.detail, recording=answer.recording)
+    answer = await done(console.room, Command(str(body.id), body.kind, hearing, args))
+    return Outcome(ok=answer.ok, detail=answer.detail, says=dict(answer.says), recording=answer.recording)
 
 
 @page.get("/assets/{name}")
@@ -196,7 +198,6 @@ def create_app(room: Room, doorkeeper: Doorkeeper, settings: Settings, port: int
         app.include_router(router)
     app.add_exception_handler(NotSignedIn, _no(401, "signed_out"))
     app.add_exception_handler(NotFound, _no(404, "missing"))
-    app.add_exception_handler(Conflict, _no(409, "conflict"))
     app.add_exception_handler(RequestValidationError, _no(422, "wrong"))
     app.add_exception_handler(Throttled, _throttled)
     app.add_middleware(Gate, port=port)

@@ -1,37 +1,34 @@
-"""Commands of the page: each is done once, however often its answer is asked for."""
+"""A command of the page, done by the room while the server goes on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import threading
 
-from archive.domain.errors import Conflict
 from recorder.centre import Command
 from recorder.console.room import Room
 from recorder.control import Answer
 
-KEPT = 200
 
+async def done(room: Room, command: Command) -> Answer:
+    """What became of `command`; it goes on though the page that asked has gone.
 
-class Commands:
-    """Lives in the server's event loop. The page makes a command's id, so that it may send it again after a break."""
+    In a thread of its own that nobody joins: a room that takes long must not hold up the agent's end.
+    """
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Answer] = loop.create_future()
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self._asked: OrderedDict[str, tuple[Command, asyncio.Task[Answer]]] = OrderedDict()
+    def settle(answer: Answer) -> None:
+        if not answered.done():
+            answered.set_result(answer)
 
-    async def ask(self, command: Command) -> Answer:
-        """What became of `command`; it goes on though the page that asked has gone.
+    def ask() -> None:
+        try:
+            answer = room.ask(command)
+        except Exception as error:
+            answer = Answer(command, False, f"{command.kind} failed ({error}); look at the agent's log", None)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, answer)
 
-        Raises:
-            Conflict: another command had this id.
-        """
-        known = self._asked.get(command.id)
-        if known is None:
-            known = (command, asyncio.create_task(asyncio.to_thread(self._room.ask, command)))
-            self._asked[command.id] = known
-            if len(self._asked) > KEPT:
-                self._asked.popitem(last=False)
-        elif known[0] != command:
-            raise Conflict("this id was another command's; load the page again")
-        return await asyncio.shield(known[1])
+    threading.Thread(target=ask, name=f"console-{command.kind}", daemon=True).start()
+    return await answered

@@ -30,7 +30,8 @@ class Answer:
 def environment(home: Path) -> dict[str, str]:
     """This process's environment with keys under `home` and no settings of its own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("TYNDAU_")}
-    return clean | {"XDG_DATA_HOME": str(home), "TYNDAU_AGENT__KEY_FILE": str(home / "agent.key")}
+    keys = {"XDG_DATA_HOME": str(home), "TYNDAU_AGENT__KEY_FILE": str(home / "agent.key")}
+    return clean | keys | {"TYNDAU_AGENT__CONSOLE_PORT": "0"}  # several agents at once; tests/console gives it a port
 
 
 def tyndau(home: Path, *arguments: str, timeout_s: float = 90) -> Answer:
