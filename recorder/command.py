@@ -49,8 +49,9 @@ def build_command(
     opened = ffmpeg.input(knock.url, **knock.options)
     picture = _picture(program, address, streams, options) if streams.video and source.video else None
     outputs = [picture.of(opened)] if picture else []
-    outputs += list(filters.sound(opened, streams.tracks, pipes.taps))[: len(source.channels)]
-    node = ffmpeg.output(*outputs, pattern, **_output_options(source, options, span, picture))
+    outputs += list(filters.sound(opened, streams.tracks))[: len(source.channels)]
+    record = ffmpeg.output(*outputs, pattern, **_output_options(source, options, span, picture))
+    node = ffmpeg.merge_outputs(record, *filters.beside(opened, pipes.taps, span.limit_s))
     node = node.global_args("-hide_banner", "-nostdin", "-loglevel", "warning")
     node = node.global_args("-progress", f"pipe:{pipes.progress}", "-stats_period", "0.2", "-nostats")
     arguments: list[str] = ffmpeg.compile(node, cmd=program)

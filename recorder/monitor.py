@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping
-from typing import Protocol
+
+import numpy as np
 
 from archive.domain.media import Source
-from recorder.filters import LEVELS
-from recorder.levels import Level, LevelReader
+from recorder.filters import BLOCK_SAMPLES, GREY, PREVIEW, sound_tap
+from recorder.levels import Level, Meter, Samples
 from recorder.streams import Streams
+from recorder.taps import GreyTap, PreviewTap, SoundTap
+from recorder.taps import Tap as Tap
 
+log = logging.getLogger(__name__)
 
-class Tap(Protocol):
-    """The reading end of a pipe that FFmpeg writes to; `feed` is called by the process's listener and must not wait."""
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        ...
+_BEHIND = 10  # blocks that a track may lag before the others go on without it
 
 
 class SourceMonitor:
@@ -24,18 +25,75 @@ class SourceMonitor:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._levels: LevelReader | None = None
+        self._run: _Look | None = None
 
     def begin(self, streams: Streams) -> Mapping[str, Tap]:
         """A run starts; the taps that its command may use, by name."""
-        self._levels = LevelReader(self._source.channels, streams.tracks)
-        return {LEVELS: self._levels}
+        self.end()
+        self._run = _Look(self._source, streams)
+        return self._run.taps
 
     def end(self) -> None:
         """The run is over: nothing is heard or seen until the next."""
-        self._levels = None
+        run, self._run = self._run, None
+        if run is not None:
+            run.stop()
 
     def levels(self) -> list[Level]:
         """The levels of its microphones now; none while it is down."""
-        reader = self._levels
-        return reader.latest() if reader else []
+        run = self._run
+        return list(run.meter.latest) if run else []
+
+    def preview(self) -> bytes | None:
+        """The newest picture as JPEG, at most 480 pixels wide; None without a picture and while it is down."""
+        run = self._run
+        return run.preview.newest if run else None
+
+
+class _Look:
+    """Listening to one run, in a thread of its own: FFmpeg and who hears it never wait for this."""
+
+    def __init__(self, source: Source, streams: Streams) -> None:
+        self._wake = threading.Event()
+        self._stopped = False
+        self._channels = len(source.channels)
+        self.meter = Meter(source.channels)
+        self.preview, self._grey = PreviewTap(), GreyTap(self._wake)
+        self._sounds = [SoundTap(count, self._wake) for count in streams.tracks] if source.channels else []
+        self.taps: dict[str, Tap] = {sound_tap(number): tap for number, tap in enumerate(self._sounds)}
+        if streams.video and source.video:
+            self.taps |= {PREVIEW: self.preview, GREY: self._grey}
+        self._thread = threading.Thread(target=self._live, name=f"look-{source.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nothing is looked at any more."""
+        self._stopped = True
+        self._wake.set()
+        self._thread.join()
+
+    def _live(self) -> None:
+        while not self._stopped:
+            self._wake.wait(1.0)
+            self._wake.clear()
+            try:
+                self._turn()
+            except Exception:  # what is looked at must never end the looking
+                log.exception("looking at a source failed")
+
+    def _turn(self) -> None:
+        while not self._stopped and (samples := self._next_samples()) is not None:
+            self.meter.take(samples)
+
+    def _next_samples(self) -> Samples | None:
+        """The next tenth of a second of all tracks; a track that gives nothing is silent."""
+        waiting = [len(tap) for tap in self._sounds]
+        if not waiting or not max(waiting) or (not min(waiting) and max(waiting) < _BEHIND):
+            return None
+        parts = [self._one(tap) for tap in self._sounds]
+        return (parts[0] if len(parts) == 1 else np.hstack(parts))[:, : self._channels]
+
+    @staticmethod
+    def _one(tap: SoundTap) -> Samples:
+        found = tap.next()
+        return np.zeros((BLOCK_SAMPLES, tap.channels), np.int16) if found is None else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import re
@@ -25,6 +26,8 @@ from recorder.monitor import Tap
 
 log = logging.getLogger(__name__)
 
+PIPE_BYTES = 1 << 20  # the most that Linux grants to anybody
+READ_BYTES = 1 << 18
 _NOISE = re.compile(r"^(\[[^\]]*\]\s*)+")  # FFmpeg's names for its parts
 
 
@@ -57,7 +60,7 @@ class Process:
         self._clock = clock
         self.progress = Progress()
         self.messages: deque[str] = deque(maxlen=40)
-        read_ends, write_ends = zip(*(os.pipe() for _ in range(1 + len(taps))), strict=True)
+        read_ends, write_ends = zip(*(_wide_pipe() for _ in range(1 + len(taps))), strict=True)
         pipes = Pipes(write_ends[0], dict(zip(taps, write_ends[1:], strict=True)))
         try:
             self._process = _start(build(pipes), (*write_ends, lock, *more), folder)
@@ -121,7 +124,7 @@ class Process:
                 selector.register(handle, selectors.EVENT_READ)
             while selector.get_map():
                 for key, _ in selector.select():
-                    if not (data := os.read(key.fd, 65536)):
+                    if not (data := os.read(key.fd, READ_BYTES)):
                         selector.unregister(key.fd)
                     elif key.fd not in deaf:
                         try:
@@ -173,6 +176,14 @@ class _Lines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._take(line.decode("utf-8", "replace"))
+
+
+def _wide_pipe() -> tuple[int, int]:
+    """A pipe that holds seconds, where the machine allows it: our being late must not be felt at the other end."""
+    ends = os.pipe()
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return ends
 
 
 def _close(handles: Sequence[int]) -> None:
