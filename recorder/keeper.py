@@ -8,13 +8,13 @@ alarm REC-005 until it records or is stopped.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from archive.domain.errors import Conflict, TyndauError
+from archive.domain.errors import Conflict, Misconfigured, TyndauError
 from archive.domain.ids import check_name
 from archive.domain.media import GapCause, RunEnd, StopReason
 from archive.signing import Signer
@@ -246,24 +246,33 @@ class Keeper:
         return replace(self._task, continues=recording.id, before=before, planned=tuple(recording.planned_now()))
 
     def _begin(self, task: Task, volume: Path | None = None) -> None:
-        agent = self._settings.agent
-        volume = volume or self._spool.choose(self._settings.recording.min_free_mb << 20)
+        agent, least = self._settings.agent, self._settings.recording.min_free_mb << 20
+        volume = volume or self._spool.choose(least)
         self._let_go()
         program = ffmpeg_program(self._settings)
         planned = task.planned or plan_sources(agent.sources, agent.channels, program, log.warning)
+        try:
+            recording = self._started(task, planned, volume)
+        except Misconfigured as error:  # it said that it would take something, and then did not
+            self._spool.distrust(volume)
+            log.warning("%s", error)
+            volume = self._spool.choose(least, but=volume)
+            recording = self._started(task, planned, volume)
+        self._task, self.recording, self._begun_s = task, recording, self._clock.monotonic_s()
+        self._settle()
+        self._alarms.set(volume != self._spool.volumes[0], SECOND_VOLUME, detail=str(volume))
+        if task.continues is None and self._spool.trusted(volume):
+            self._alarms.set(False, DISK_ERROR)
+
+    def _started(self, task: Task, planned: Sequence[Planned], volume: Path) -> Recording:
+        agent = self._settings.agent
         origin = Origin(check_name(agent.courtroom, "courtroom"), agent.name, task.hearing, task.adhoc, task.continues)
         recording = Recording(
             volume, planned, origin, self._signer, self._settings, self._clock, alarms=self._alarms, before=task.before
         )
         self._want(task, recording)
-        try:
-            recording.start(task.paused)
-        except Exception:
-            self._spool.distrust(volume)
-            raise
-        self._task, self.recording, self._begun_s = task, recording, self._clock.monotonic_s()
-        self._settle()
-        self._alarms.set(volume != self._spool.volumes[0], SECOND_VOLUME, detail=str(volume))
+        recording.start(task.paused)
+        return recording
 
     def _want(self, task: Task, recording: Recording) -> None:
         """Say durably what is wanted; that no disk takes it is no reason not to record."""

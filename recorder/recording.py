@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -121,6 +122,8 @@ class Recording:
             self._write_start(paused)
         except OSError as error:
             self._release()
+            if not self.chain.records:  # nothing of it is a recording yet
+                shutil.rmtree(self.folder.path, ignore_errors=True)
             raise Misconfigured(
                 f"{self.folder.path} cannot be written ({error.strerror}); choose another folder or make room"
             ) from error
