@@ -1,5 +1,6 @@
 /** The line to the agent: who is signed in, the room's state as it comes, commands and their answers. */
-import type { EventCode, Kind, Outcome, RoomState, Schedule, Session } from './types';
+import { speech } from '../messages/index.svelte';
+import type { EventCode, Kind, Outcome, RoomState, Schedule, Session, Words } from './types';
 
 const AGAIN_MS = 1000;
 /** The agent speaks eight times a second; after so long a silence it is not there. */
@@ -36,12 +37,15 @@ class Link {
   session = $state.raw<Session | null>(null);
   state = $state.raw<RoomState | null>(null);
   schedule = $state.raw<Schedule>({ generated_utc: null, hearings: [] });
+  /** The events that may be noted. */
   codes = $state.raw<EventCode[]>([]);
+  /** The words of everything that can stand in the log. */
+  names = $state.raw<Record<string, Words>>({});
   /** Since when the agent does not answer; what is shown of the room is that old. */
   lost_ms = $state<number | null>(null);
   /** The command that is being done. */
   waiting = $state<Kind | null>(null);
-  failure = $state<{ kind: Kind; detail: string } | null>(null);
+  failure = $state.raw<{ kind: Kind; detail: string; says: Partial<Words> } | null>(null);
 
   #wake: () => void = () => {};
 
@@ -85,15 +89,20 @@ class Link {
     this.failure = null;
     try {
       const body = { id: crypto.randomUUID(), kind, args, hearing: hearing ?? null };
-      const { ok, detail } = await this.#surely(body);
-      if (!ok) this.failure = { kind, detail };
+      const { ok, detail, says } = await this.#surely(body);
+      if (!ok) this.failure = { kind, detail, says: says ?? {} };
       return ok;
     } catch (error) {
-      this.failure = { kind, detail: error instanceof No ? error.message : '' };
+      this.failure = { kind, detail: error instanceof No ? error.message : '', says: {} };
       return false;
     } finally {
       this.waiting = null;
     }
+  }
+
+  /** Why the last command was not done, in words. */
+  why(): string {
+    return this.failure?.says[speech.language] ?? this.failure?.detail ?? '';
   }
 
   async #surely(body: object): Promise<Outcome> {
@@ -110,11 +119,12 @@ class Link {
   async #load(): Promise<void> {
     const [schedule, events, state] = await Promise.all([
       ask<Schedule>('/schedule'),
-      ask<{ codes: EventCode[] }>('/events'),
+      ask<{ codes: EventCode[]; names: Record<string, Words> }>('/events'),
       ask<RoomState>('/state'),
     ]);
     this.schedule = schedule;
     this.codes = events.codes;
+    this.names = events.names;
     this.state = state;
   }
 

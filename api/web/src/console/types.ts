@@ -28,15 +28,21 @@ export interface PlannedHearing {
 
 export interface Schedule {
   generated_utc: string | null;
+  fetched_utc?: string | null;
   hearings: PlannedHearing[];
+  /** What is wrong with the list: there is none, it is old, two hearings at the same time. */
+  troubles?: { code: string; hearing: string | null; detail: string }[];
 }
 
-export type EventCode = Record<Language, string> & { code: string; implied?: string };
+export type Words = Record<Language, string>;
+export type EventCode = Words & { code: string };
 
 export type Kind = 'start' | 'stop' | 'pause' | 'resume' | 'note' | 'undo' | 'check' | 'dismiss';
 
 export interface Outcome {
   ok: boolean;
   detail: string;
+  /** Why not, for a person. */
+  says?: Partial<Words>;
   recording: string | null;
 }

@@ -2,11 +2,8 @@
 import type { NotedEvent } from '../lib/types';
 
 const UNDO_MS = 10_000;
-/** Lines of the chain that are no marks: what was done cannot be undone. */
-const DEEDS = new Set(['pause', 'resume', 'recess', 'resumed', 'deliberation_out', 'deliberation_in']);
-
 export function mayUndo(event: NotedEvent, now_ms: number): boolean {
-  return !event.undone && !DEEDS.has(event.code) && now_ms - Date.parse(event.t) < UNDO_MS;
+  return !event.undone && event.undoable !== false && now_ms - Date.parse(event.t) < UNDO_MS;
 }
 
 /** What Ctrl+Z takes back: the newest mark, while it may be. */

@@ -207,9 +207,11 @@ export interface SourceState {
 }
 
 export interface CheckItem {
-  what: 'source' | 'channel' | 'disk' | 'clock' | 'archive' | 'test';
+  what: string;
   name: string | null;
   state: 'waiting' | 'ok' | 'warn' | 'fail';
+  /** What was found and what to do, by language. */
+  says?: Partial<Record<Language, string>>;
   detail: string | null;
 }
 
@@ -229,12 +231,14 @@ export interface NotedEvent {
   t: string;
   at_ms: number | null;
   undone: boolean;
+  undoable?: boolean;
 }
 
 /** What is handed over when a recording has been closed. */
 export interface Handover {
   recording: string;
   hearing: string | null;
+  adhoc?: { case_number?: string | null; title?: string | null } | null;
   started_utc: string;
   ended_utc: string;
   length_ms: number;
@@ -276,6 +280,8 @@ export interface AgentState {
   backlog_age_s?: number | null;
   stored_segments?: number;
   online?: boolean;
+  /** False where the room has no archive: everything stays on its machine. */
+  archive?: boolean;
   clock_offset_ms: number | null;
   version: string;
   events?: NotedEvent[];

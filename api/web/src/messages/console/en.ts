@@ -35,6 +35,9 @@ export const en: ConsoleMessages = {
   today: 'Today’s hearings',
   scheduleFrom: (time) => `List of ${time}`,
   scheduleNone: 'No hearing is listed for today.',
+  scheduleOld: (time) =>
+    `The list is old, of ${time}: there was no contact with the centre. Type a case that is not in it below.`,
+  scheduleClash: 'Two hearings at the same time: make sure that you have chosen the right one.',
   adhoc: 'The hearing is not listed',
   caseNumber: 'Case number',
   caseTitle: 'Parties or subject',
@@ -56,6 +59,7 @@ export const en: ConsoleMessages = {
     disk: 'Space on the disk',
     clock: 'Clock',
     archive: 'Contact with the archive',
+    key: 'Signing key',
     test: 'Test recording',
   },
   checkState: { waiting: 'checking', ok: 'ready', warn: 'look at this', fail: 'failed' },
@@ -99,6 +103,8 @@ export const en: ConsoleMessages = {
   noNetworkIdle:
     'No contact with the centre. You can record: all is kept here and goes to the archive by itself.',
   allStored: 'all stored',
+
+  noArchive: 'kept on this machine',
 
   handoverTitle: 'The recording is closed',
   handoverLength: 'Length',

@@ -35,6 +35,9 @@ export const kk: ConsoleMessages = {
   today: 'Бүгінгі отырыстар',
   scheduleFrom: (time) => `Тізім ${time} алынған`,
   scheduleNone: 'Тізімде бүгінге отырыс жоқ.',
+  scheduleOld: (time) =>
+    `Тізім ескі, ${time} алынған: орталықпен байланыс болмаған. Тізімде жоқ істі төменде енгізіңіз.`,
+  scheduleClash: 'Екі отырыс бір уақытқа қойылған: дұрысын таңдағаныңызды тексеріңіз.',
   adhoc: 'Отырыс тізімде жоқ',
   caseNumber: 'Іс нөмірі',
   caseTitle: 'Тараптар немесе дау мәні',
@@ -56,6 +59,7 @@ export const kk: ConsoleMessages = {
     disk: 'Дискідегі орын',
     clock: 'Сағат',
     archive: 'Мұрағатпен байланыс',
+    key: 'Қолтаңба кілті',
     test: 'Сынақ жазба',
   },
   checkState: { waiting: 'тексерілуде', ok: 'дайын', warn: 'назар аударыңыз', fail: 'өтпеді' },
@@ -98,6 +102,8 @@ export const kk: ConsoleMessages = {
   noNetworkIdle:
     'Орталықпен байланыс жоқ. Жаза беруге болады: бәрі осында сақталып, мұрағатқа өзі жіберіледі.',
   allStored: 'бәрі сақталды',
+
+  noArchive: 'осы машинада сақталады',
 
   handoverTitle: 'Жазба жабылды',
   handoverLength: 'Ұзақтығы',
