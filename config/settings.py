@@ -90,6 +90,10 @@ class Agent(Section):
     check_s: float = Field(5.0, ge=1, le=60)  # length of the test recording of a check; a start never waits for it
     due_alarm_minutes: int = Field(5, ge=0, le=120)  # a hearing unrecorded so long after its time is an alarm
     auto_start_minutes: int | None = Field(None, ge=-15, le=120)  # null = recording never begins by itself
+    listen_when_idle: bool = True  # false frees the devices between hearings: no meters, nobody hears unrecorded speech
+    silent_after_s: float = Field(20.0, ge=5, le=600)  # others speak so long and a microphone shows no life: alarm
+    may_be_silent: tuple[str, ...] = ()  # "mics" or "mics/witness", behind a mixer that mutes: dead ones stay unnoticed
+    may_stand_still: tuple[str, ...] = ()  # sources that show a screen or a document: a frozen one stays unnoticed
     ffmpeg: str = ""  # default: the one that comes with imageio-ffmpeg
     console_port: int = Field(8430, ge=0, le=65535)  # the local console, on 127.0.0.1 alone; 0 = none
     console_pin: SecretStr = SecretStr("")  # better set by `tyndau agent pin`; without one the console lets nobody in
@@ -109,6 +113,7 @@ class Recording(Section):
     audio_bitrate_kbit: int = Field(96, ge=32)
     audio_codec: Literal["aac", "flac"] = "aac"
     min_free_mb: int = Field(512, ge=0)  # below this a recording is not started
+    low_space_hours: float = Field(4.0, ge=0)  # an alarm when less than so many hours of recording have room
 
 
 class Settings(BaseSettings):

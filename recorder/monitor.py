@@ -24,13 +24,13 @@ class SourceMonitor:
     """Lives as long as the source's owner; `begin` and `end` stand around each run."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self._run: _Look | None = None
 
     def begin(self, streams: Streams) -> Mapping[str, Tap]:
         """A run starts; the taps that its command may use, by name."""
         self.end()
-        self._run = _Look(self._source, streams)
+        self._run = _Look(self.source, streams)
         return self._run.taps
 
     def end(self) -> None:
