@@ -10,13 +10,27 @@ from fastapi import APIRouter, FastAPI
 
 from api import problems, schemas
 from api.middleware import Envelope, Gate
-from api.routes import agent, bundle, health, hearings, live, media, recordings, rooms, search, session, web
+from api.routes import (
+    agent,
+    agents,
+    bundle,
+    enrolment,
+    health,
+    hearings,
+    live,
+    media,
+    recordings,
+    rooms,
+    search,
+    session,
+    web,
+)
 from api.services import Services, build
 from config.clock import Clock
 from config.settings import Settings
 
 API = "/api/v1"
-PARTS = (session, hearings, recordings, live, media, bundle, search, rooms, agent)
+PARTS = (session, hearings, recordings, live, media, bundle, search, rooms, agents, agent, enrolment)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:

@@ -178,17 +178,23 @@ def to_courtroom(services: Services, who: SignedIn, courtroom: uuid.UUID, action
 # --- agents ------------------------------------------------------------------------------------------
 
 
+def bearer(request: Request) -> str:
+    """The token that an agent sends; empty without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def agent_of(request: Request, services: Use) -> Agent:
     """The courtroom machine that asks.
 
     Raises:
-        NoSession: no token, or one that is unknown or revoked.
+        NoSession: no token, or one that is unknown, expired or revoked, or whose agent nobody has confirmed.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    with services.sessions() as session:
-        found = agent_by_token(session, token.strip()) if scheme.lower() == "bearer" and token else None
+    token = bearer(request)
+    with services.sessions.begin() as session:
+        found = agent_by_token(session, token) if token else None
     if found is None:
-        raise NoSession("the agent's token is missing, unknown or revoked; enrol the agent")
+        raise NoSession("the agent's token is missing, unknown, expired or revoked; enrol the agent")
     return found
 
 

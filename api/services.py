@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from api.viewings import Viewings
 from api.watching import Watchers
-from archive.accounts import Doorkeeper
+from archive.accounts import Doorkeeper, Throttle
 from archive.db.session import Sessions, conninfo, make_sessions
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
@@ -32,6 +32,7 @@ class Services:
     derived: ObjectStore
     watchers: Watchers
     viewings: Viewings
+    codes: Throttle  # who tries enrolment codes, by address
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -64,6 +65,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         derived=open_store(settings.storage, settings.storage.derived_bucket),
         watchers=Watchers(conninfo(settings)),
         viewings=Viewings(clock),
+        codes=Throttle(settings.api.sign_in_attempts, clock),
     )
 
 

@@ -1,15 +1,20 @@
-"""`tyndau db upgrade`, `tyndau user add`, `tyndau worker`."""
+"""`tyndau db upgrade`, `tyndau user add`, `tyndau enrolment …`, `tyndau worker`."""
 
 from __future__ import annotations
 
 import sys
+from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from archive import accounts
+from archive.db import audit, enrolments
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
-from archive.domain.errors import BadInput
+from archive.domain.enrolment import groups
+from archive.domain.errors import BadInput, NotFound
+from archive.domain.wall import iso
 from archive.jobs.app import QUEUES
 from archive.jobs.worker import run_worker
 from config.log import configure
@@ -68,6 +73,83 @@ def user_add(
             language=language,
         )
     click.echo(f"{username.lower()} may sign in.")
+
+
+@click.group()
+def enrolment() -> None:
+    """Let courtroom machines in and out.
+
+    Example: tyndau enrolment code saryarka-3 saryarka-3-pc
+    """
+
+
+@enrolment.command("code")
+@click.argument("courtroom")
+@click.argument("name")
+def enrolment_code(courtroom: str, name: str) -> None:
+    """Make a code that lets one machine ask to be agent NAME of COURTROOM; good once, for ten minutes.
+
+    Example: tyndau enrolment code saryarka-3 saryarka-3-pc
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        made = enrolments.make_code(session, courtroom, name, None)
+        _note(session, "agents.code", agent=name, courtroom=courtroom)
+    click.echo(made.code)
+    click.echo(f"good until {iso(made.expires_utc)}; on the machine: tyndau agent enrol --code {made.code}", err=True)
+
+
+@enrolment.command("list")
+def enrolment_list() -> None:
+    """Show the agents, their keys, and who waits to be confirmed.
+
+    Example: tyndau enrolment list
+    """
+    with make_sessions(load_settings(), pool_size=1)() as session:
+        found = enrolments.machines(session)
+    for one in found:
+        word = "waits" if one.waiting_key else "enrolled" if one.enrolled else "out"
+        click.echo(f"{one.name}: {word}")
+        for key in [one.waiting_key] if one.waiting_key else one.keys:
+            click.echo(f"  {groups(key)}")
+
+
+@enrolment.command("confirm")
+@click.argument("name")
+@click.argument("fingerprint", nargs=-1, required=True)
+def enrolment_confirm(name: str, fingerprint: tuple[str, ...]) -> None:
+    """Let agent NAME in, once you have compared FINGERPRINT with the courtroom machine's screen.
+
+    Example: tyndau enrolment confirm saryarka-3-pc 4f1c 90ab …
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        enrolments.confirm(session, _agent(session, name), " ".join(fingerprint))
+        _note(session, "agents.confirm", agent=name, key=" ".join(fingerprint))
+    click.echo(f"{name} is let in.")
+
+
+@enrolment.command("revoke")
+@click.argument("name")
+@click.option("--keys", is_flag=True, help="Its evidence keys sign nothing any more either, as after a theft.")
+def enrolment_revoke(name: str, keys: bool) -> None:
+    """Shut agent NAME out now; what it records it keeps.
+
+    Example: tyndau enrolment revoke saryarka-3-pc
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        enrolments.revoke(session, _agent(session, name), keys=keys)
+        _note(session, "agents.revoke", agent=name, keys=keys)
+    click.echo(f"{name} is shut out.")
+
+
+def _agent(session: Session, name: str) -> UUID:
+    found = enrolments.agent_named(session, name)
+    if found is None:
+        raise NotFound(f"there is no agent {name}; see: tyndau enrolment list")
+    return found
+
+
+def _note(session: Session, action: str, **data: object) -> None:
+    audit.write(session, audit.Entry(action, True, "console", data=data))
 
 
 @click.command()

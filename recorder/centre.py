@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from archive.domain.errors import Conflict, Denied, Misconfigured, NotFound, Unavailable
+from archive.domain.enrolment import renewal_proof
+from archive.domain.errors import Conflict, Denied, Misconfigured, NotFound, TyndauError, Unavailable
 from archive.domain.wall import iso, parse_iso
+from config.clock import Clock, SystemClock
 from config.settings import Agent
+from recorder.alarms import AlarmBook
+from recorder.credentials import Credentials
 
+REFUSED = "UPL-003"
 TIMEOUT_S = 10.0
 NOT_MODIFIED = 304
 
@@ -43,22 +48,74 @@ class Centre:
     `now_utc` is the centre's clock in its last answer to `state`; None before the first.
     """
 
-    def __init__(self, agent: Agent, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        clock: Clock | None = None,
+        alarms: AlarmBook | None = None,
+    ) -> None:
         if not agent.server:
             raise Misconfigured("agent.server is empty; name the API's address, or use: tyndau record")
-        headers = {"Authorization": f"Bearer {agent.token.get_secret_value()}"}
+        self._credentials, self._alarms = Credentials(agent, clock or SystemClock()), alarms
         base = f"{agent.server.rstrip('/')}/api/v1/agent"
-        self._http = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self._http = httpx.Client(base_url=base, timeout=TIMEOUT_S, transport=transport)
         self.now_utc: datetime | None = None
+        self._trouble = ""  # why the token was not renewed
         self._schedule: dict[str, Any] = {}
         self._schedule_tag = ""
 
     def state(self, state: Mapping[str, Any]) -> list[Command]:
-        """Tell how the courtroom is; take what is asked of it."""
-        answer = self._call("POST", "/state", dict(state))
+        """Tell how the courtroom is; take what is asked of it. This and `acknowledge` renew the token in time."""
+        answer = self._told("POST", "/state", dict(state))
         self.now_utc = parse_iso(answer["now_utc"]) if answer.get("now_utc") else None
         rows = answer.get("commands", [])
         return [Command(str(r["id"]), r["kind"], r.get("hearing"), r.get("args") or {}) for r in rows]
+
+    def rotate_token(self) -> None:
+        """Have this machine's token replaced; the new one is on the disk before it is used.
+
+        Raises:
+            Denied: the centre lets this machine in no more.
+            Misconfigured: the evidence key is not there.
+        """
+        credentials = self._credentials
+        with credentials.changing():
+            held = credentials.held()
+            if held is None:
+                return
+            signature = credentials.signer().sign(renewal_proof(held.token))
+            answer = self._call("POST", "/token", {"signature": _b64(signature)})
+            credentials.keep(replace(held, token=str(answer["token"]), life_s=int(answer["life_s"])))
+            credentials.pin(str(answer.get("archive_key_pem") or ""))
+
+    def _renew_in_time(self) -> None:
+        if not self._credentials.due():
+            return
+        try:
+            self.rotate_token()
+            self._trouble = ""
+        except TyndauError as error:
+            self._credentials.put_off()
+            if not isinstance(error, Unavailable):
+                self._trouble = str(error)
+
+    def _told(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """As `_call`, with a token renewed in time; the alarm says whether the centre lets this machine in."""
+        self._renew_in_time()
+        try:
+            answer = self._call(method, path, body)
+        except Denied as error:
+            self._credentials.doubt()
+            self._alarm(True, str(error))
+            raise
+        self._alarm(bool(self._trouble), self._trouble)
+        return answer
+
+    def _alarm(self, on: bool, detail: str) -> None:
+        if self._alarms is not None:
+            self._alarms.set(on, REFUSED, detail=detail[:200])
 
     def schedule(self) -> dict[str, Any]:
         """The room's hearings, yesterday's to those in a week; what has not changed is not sent again."""
@@ -83,7 +140,7 @@ class Centre:
 
     def acknowledge(self, command: str, *, ok: bool, detail: str, recording: str | None) -> None:
         """Say what became of a command."""
-        self._call("POST", f"/commands/{command}", {"ok": ok, "detail": detail, "recording": recording})
+        self._told("POST", f"/commands/{command}", {"ok": ok, "detail": detail, "recording": recording})
 
     def register(
         self, recording: str, start: Mapping[str, Any], t: str, public_pem: bytes, line: bytes, signature: bytes
@@ -124,8 +181,10 @@ class Centre:
     def _answer(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
+        token = self._credentials.token()
+        sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         try:
-            answer = self._http.request(method, path, json=body, headers=headers)
+            answer = self._http.request(method, path, json=body, headers=sent)
         except httpx.HTTPError as error:
             raise Unavailable(f"the centre does not answer ({type(error).__name__}: {error})") from error
         if answer.is_success or answer.status_code == NOT_MODIFIED:

@@ -7,13 +7,18 @@ from pathlib import Path
 
 from archive.domain.errors import Misconfigured
 from archive.signing import Signer
-from config.settings import Settings
+from config.settings import Agent, Settings
 
 
 def key_path(settings: Settings) -> Path:
     """The key file of the settings when it was set or is there, else one in the user's data folder."""
-    named = settings.agent.key_file
-    if "key_file" in settings.agent.model_fields_set or os.access(named, os.R_OK):
+    return key_path_of(settings.agent)
+
+
+def key_path_of(agent: Agent) -> Path:
+    """The same from the agent's own settings."""
+    named = agent.key_file
+    if "key_file" in agent.model_fields_set or os.access(named, os.R_OK):
         return named
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data).expanduser() / "tyndau" / "agent.key"

@@ -7,10 +7,10 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from archive.db.storable import storable
 from archive.domain.errors import Conflict, Denied, NotFound
 from archive.signing import Verifier
 
+OLD_TOKEN_S = 60  # how long an older token lives once a newer one is used
 TOKEN_PREFIX = "tya_"  # noqa: S105 - what every token begins with
 
 
@@ -45,9 +46,10 @@ class Command:
 
 
 def enrol_agent(session: Session, courtroom: str, name: str) -> str:
-    """Let machine `name` speak for the room with code `courtroom`; its new token, shown only now.
+    """Let machine `name` speak for the room with code `courtroom`; a token that never expires, shown only now.
 
-    Enrolling again replaces the token and lets the machine bring a new evidence key, once.
+    For trials and tests; a court enrols by code (archive.db.enrolments). Enrolling again replaces the
+    token and lets the machine bring a new evidence key, once.
 
     Raises:
         NotFound: no such room.
@@ -55,36 +57,101 @@ def enrol_agent(session: Session, courtroom: str, name: str) -> str:
     room = session.scalar(select(t.Courtroom.id).where(t.Courtroom.code == courtroom))
     if room is None:
         raise NotFound(f"there is no courtroom {courtroom}; add it first")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    values = {"courtroom_id": room, "token_sha256": _sha256(token), "created_utc": func.now(), "revoked_utc": None}
-    session.execute(
-        insert(t.Agent).values(name=name, **values).on_conflict_do_update(index_elements=["name"], set_=values)
-    )
+    values = {"courtroom_id": room, "created_utc": func.now(), "revoked_utc": None, "by_code": False}
+    agent = session.scalars(
+        insert(t.Agent)
+        .values(name=name, **values)
+        .on_conflict_do_update(index_elements=["name"], set_=values)
+        .returning(t.Agent.id)
+    ).one()
+    end_tokens(session, agent)
+    token = new_token()
+    session.add(t.AgentToken(sha256=sha256_of(token), agent_id=agent))
+    session.flush()
     return token
 
 
+def new_token() -> str:
+    """256 random bits with a prefix that tells what they are."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def sha256_of(token: str) -> str:
+    """How a token is kept."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def end_tokens(session: Session, agent: uuid.UUID) -> None:
+    """No token of this agent is worth anything from now on."""
+    session.execute(_ending(t.AgentToken.agent_id == agent, func.now()))
+
+
+def _ending(which: ColumnElement[bool], at: ColumnElement[datetime]) -> Update:
+    """End tokens at a moment, or when they end already if that is earlier."""
+    return (
+        update(t.AgentToken)
+        .where(which)
+        .values(ended_utc=func.least(func.coalesce(t.AgentToken.ended_utc, at), at))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def alive() -> ColumnElement[bool]:
+    """A condition on `agent_tokens`: not ended by the database's clock, the one clock of all API processes."""
+    return or_(t.AgentToken.ended_utc.is_(None), t.AgentToken.ended_utc > func.now())
+
+
 def agent_by_token(session: Session, token: str) -> Agent | None:
-    """The agent that holds this token; None for an unknown or revoked one."""
+    """The agent that holds this token; None for an unknown, expired or revoked one, or while it is not confirmed.
+
+    The first use of a token is noted: from then on the agent's older tokens have OLD_TOKEN_S to live.
+    """
     found = session.execute(
-        select(t.Agent.id, t.Agent.name, t.Agent.courtroom_id, t.Courtroom.code)
+        select(t.AgentToken, t.Agent.id, t.Agent.name, t.Agent.courtroom_id, t.Courtroom.code)
+        .join(t.Agent, t.Agent.id == t.AgentToken.agent_id)
         .join(t.Courtroom, t.Courtroom.id == t.Agent.courtroom_id)
-        .where(t.Agent.token_sha256 == _sha256(token), t.Agent.revoked_utc.is_(None))
+        .outerjoin(t.Enrolment, t.Enrolment.id == t.AgentToken.enrolment_id)
+        .where(
+            t.AgentToken.sha256 == sha256_of(token),
+            t.Agent.revoked_utc.is_(None),
+            alive(),
+            or_(t.AgentToken.expires_utc.is_(None), t.AgentToken.expires_utc > func.now()),
+            or_(t.AgentToken.enrolment_id.is_(None), t.Enrolment.confirmed_utc.is_not(None)),
+        )
     ).first()
-    return Agent(*found) if found else None
+    if found is None:
+        return None
+    if found.AgentToken.used_utc is None:
+        _note_first_use(session, found.AgentToken)
+    return Agent(found.id, found.name, found.courtroom_id, found.code)
+
+
+def _note_first_use(session: Session, row: t.AgentToken) -> None:
+    older = and_(t.AgentToken.agent_id == row.agent_id, t.AgentToken.issued_utc < row.issued_utc)
+    session.execute(_ending(older, func.now() + timedelta(seconds=OLD_TOKEN_S)))
+    session.execute(
+        update(t.AgentToken)
+        .where(t.AgentToken.sha256 == row.sha256)
+        .values(used_utc=func.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def accept_key(session: Session, agent: Agent, key: Verifier) -> str:
-    """The fingerprint of an evidence key this agent may sign with; the first since it was enrolled is taken.
+    """The fingerprint of an evidence key this agent may sign with.
+
+    An agent that came by code signs with the keys that a person has confirmed. For one with a token made
+    by hand the first key since then is taken.
 
     Raises:
         Conflict: the key is another agent's.
-        Denied: it is revoked, or a second key since the enrolment.
+        Denied: it is revoked, not confirmed, or a second key since the enrolment.
     """
-    enrolled = session.scalars(select(t.Agent.created_utc).where(t.Agent.id == agent.id).with_for_update()).one()
+    row = session.scalars(select(t.Agent).where(t.Agent.id == agent.id).with_for_update()).one()
     known = session.get(t.AgentKey, key.sha256())
     if known is None:
-        newer = select(t.AgentKey).where(t.AgentKey.agent_id == agent.id, t.AgentKey.created_utc >= enrolled)
-        if session.scalars(newer).first():
+        newer = select(t.AgentKey).where(t.AgentKey.agent_id == agent.id, t.AgentKey.created_utc >= row.created_utc)
+        if row.by_code or session.scalars(newer).first():
             raise Denied(f"agent {agent.name} signs with a new key; enrol it again if that is meant")
         session.add(t.AgentKey(sha256=key.sha256(), agent_id=agent.id, public_pem=key.pem().decode()))
         session.flush()
@@ -132,7 +199,3 @@ def finish_command(session: Session, agent: Agent, command: uuid.UUID, *, ok: bo
         .execution_options(synchronize_session=False)
     )
     notify(session, "tyndau_agent", str(agent.courtroom_id))
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

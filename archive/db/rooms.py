@@ -103,6 +103,11 @@ def court_of_room(session: Session, courtroom: uuid.UUID) -> uuid.UUID | None:
     return session.scalar(select(t.Courtroom.court_id).where(t.Courtroom.id == courtroom))
 
 
+def code_of_room(session: Session, courtroom: uuid.UUID) -> str:
+    """The code of a room that is there."""
+    return session.scalars(select(t.Courtroom.code).where(t.Courtroom.id == courtroom)).one()
+
+
 def room_of_recording(session: Session, recording: str) -> uuid.UUID | None:
     """The room a recording was made in."""
     return session.scalar(select(t.Recording.courtroom_id).where(t.Recording.id == recording))

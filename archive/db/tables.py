@@ -88,19 +88,53 @@ class Courtroom(Base):
 
 
 class Agent(Base):
-    """A courtroom machine. The access token is kept as its SHA-256; the evidence keys stand in agent_keys."""
+    """A courtroom machine. Its access tokens stand in agent_tokens, its evidence keys in agent_keys."""
 
     __tablename__ = "agents"
     id: Mapped[uuid.UUID] = _id()
     courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
     name: Mapped[str] = mapped_column(unique=True)
-    token_sha256: Mapped[str] = mapped_column(unique=True)
+    by_code: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # only keys that were confirmed
     created_utc: Mapped[datetime] = _now()
     revoked_utc: Mapped[datetime | None]  # null = may speak to us
 
 
+class Enrolment(Base):
+    """A one-time code and what became of it: made, used by a machine with a key, confirmed by a person."""
+
+    __tablename__ = "enrolments"
+    id: Mapped[uuid.UUID] = _id()
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    name: Mapped[str]  # of the agent to be
+    code_sha256: Mapped[str] = mapped_column(unique=True)
+    created_utc: Mapped[datetime] = _now()
+    by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = at the server's console
+    expires_utc: Mapped[datetime]
+    used_utc: Mapped[datetime | None]  # null = nobody has come with the code
+    agent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agents.id"))
+    key_sha256: Mapped[str | None]  # of the key that came; it is an evidence key once it is confirmed
+    public_pem: Mapped[str | None]
+    confirmed_utc: Mapped[datetime | None]  # null = the machine may only ask whether it is
+    refused_utc: Mapped[datetime | None]
+    __table_args__ = (Index(None, "agent_id"),)
+
+
+class AgentToken(Base):
+    """An access token, kept as its SHA-256. At the first use of a new one the older ones begin to end."""
+
+    __tablename__ = "agent_tokens"
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"))
+    enrolment_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("enrolments.id"))  # null = made by hand
+    issued_utc: Mapped[datetime] = _now()
+    used_utc: Mapped[datetime | None]  # first use
+    expires_utc: Mapped[datetime | None]  # null = never
+    ended_utc: Mapped[datetime | None]  # worth nothing from then on
+    __table_args__ = (Index(None, "agent_id"),)
+
+
 class AgentKey(Base):
-    """An evidence key an agent has signed with; the first is taken at its first recording."""
+    """An evidence key an agent may sign with: confirmed at its enrolment, or taken at its first recording."""
 
     __tablename__ = "agent_keys"
     sha256: Mapped[str] = mapped_column(primary_key=True)  # of the DER public key
@@ -108,6 +142,15 @@ class AgentKey(Base):
     public_pem: Mapped[str]
     created_utc: Mapped[datetime] = _now()
     revoked_utc: Mapped[datetime | None]
+
+
+class ArchiveKey(Base):
+    """A public key that signs receipts; each worker makes its own known. Agents pin the newest when they enrol."""
+
+    __tablename__ = "archive_keys"
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    public_pem: Mapped[str]
+    created_utc: Mapped[datetime] = _now()
 
 
 class AgentState(Base):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from archive.db.enrolments import know_archive_key
 from archive.db.session import Sessions, make_sessions
 from archive.signing import Signer
 from archive.storage.port import ObjectStore
@@ -36,13 +37,16 @@ def job_context(settings: Settings, concurrency: int = 1) -> Iterator[JobContext
         Misconfigured: no database, no store, or the archive's key cannot be used.
     """
     sessions = make_sessions(settings, pool_size=concurrency + 2)
+    signer = Signer.load_or_create(settings.data_dir / ARCHIVE_KEY)
     try:
+        with sessions.begin() as session:
+            know_archive_key(session, signer.public())
         yield JobContext(
             settings=settings,
             sessions=sessions,
             evidence=open_store(settings.storage, settings.storage.evidence_bucket),
             derived=open_store(settings.storage, settings.storage.derived_bucket),
-            signer=Signer.load_or_create(settings.data_dir / ARCHIVE_KEY),
+            signer=signer,
             clock=SystemClock(),
         )
     finally:

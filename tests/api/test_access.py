@@ -148,6 +148,13 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/agent/schedule"): "agent",
     ("GET", "/api/v1/agent/recordings/{recording}/receipt"): "agent",
     ("POST", "/api/v1/agent/commands/{command}"): "agent",
+    ("POST", "/api/v1/agent/enrolment"): "agent",
+    ("GET", "/api/v1/agent/enrolment"): "agent",
+    ("POST", "/api/v1/agent/token"): "agent",
+    ("GET", "/api/v1/agents"): "own court, in test_enrolment",
+    ("POST", "/api/v1/agents/codes"): "own court, in test_enrolment",
+    ("POST", "/api/v1/agents/{agent}/confirm"): "own court, below",
+    ("POST", "/api/v1/agents/{agent}/revoke"): "own court, below",
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -171,7 +178,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
 def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
-    values["{command}"] = values["{courtroom}"] = NOBODY
+    values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)
     return path
@@ -215,6 +222,20 @@ def test_what_belongs_to_a_court_is_for_its_own_people(court: Court, as_: As, ro
         want = 404 if not own else 202 if may else 403
         assert client.post(f"/rooms/{at}/commands", {"kind": "check"}).status_code == want, (role, room)
         assert client.get(f"/rooms/{at}/commands/{NOBODY}").status_code == (404 if want == 202 else want), (role, room)
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_agents_are_the_business_of_the_courts_administrators(court: Court, as_: As, role: str) -> None:
+    person = court.person(role)
+    client = as_(person)
+    for name, own in (("agent-1", True), ("agent-9", False), ("nobody", False)):
+        at = court.agents.get(name, NOBODY)
+        may = person.role in access.COURT_TABLE[CourtAction.AGENTS]
+        want = 404 if not (own and person.at_court) else 400 if may else 403  # 400: that is no fingerprint
+        assert client.post(f"/agents/{at}/confirm", {"fingerprint": "x"}).status_code == want, (role, name)
+        want = 404 if not (own and person.at_court) else 422 if may else 403
+        answer = client.post(f"/agents/{at}/revoke", {"reason": "x" if want != 422 else ""})
+        assert answer.status_code == want, (role, name)
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED_IN)

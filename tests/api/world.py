@@ -70,6 +70,7 @@ class Court:
     held: list[Held] = field(default_factory=list)
     agent_token: str = ""
     rooms: dict[str, uuid.UUID] = field(default_factory=dict)  # by code
+    agents: dict[str, uuid.UUID] = field(default_factory=dict)  # by name
 
     def person(self, role: str) -> Person:
         return next(p for p in self.people if p.role == role)
@@ -106,6 +107,7 @@ def make_court(url: str, services: Services) -> Court:
         court.rooms = {room.code: room.id for room in session.scalars(select(tables.Courtroom))}
         court.agent_token = catalogue.enrol_agent(session, "room-1", "agent-1")
         elsewhere = catalogue.enrol_agent(session, "room-9", "agent-9")
+        court.agents = {agent.name: agent.id for agent in session.scalars(select(tables.Agent))}
     for key, id_ in ids.items():
         access_class, where = key.split("/")
         held = Held(id_, access_class, where)

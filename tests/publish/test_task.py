@@ -81,7 +81,7 @@ def _catalogue(session: Session, hearing: hearings.Hearing) -> None:
     room = t.Courtroom(court_id=court.id, code="room-1", name_kk="r", name_ru="r", name_en="r")
     session.add(room)
     session.flush()
-    agent = t.Agent(courtroom_id=room.id, name="agent-1", token_sha256="x")
+    agent = t.Agent(courtroom_id=room.id, name="agent-1")
     session.add(agent)
     session.flush()
     session.add(t.AgentKey(sha256="k", agent_id=agent.id, public_pem=""))

@@ -194,7 +194,7 @@ def _open(session: Session, recording: str) -> None:
     case = t.Case(court_id=court.id, number="1", kind="civil", title="t")
     session.add_all([courtroom, case])
     session.flush()
-    agent = t.Agent(courtroom_id=courtroom.id, name="a", token_sha256="0")
+    agent = t.Agent(courtroom_id=courtroom.id, name="a")
     hearing = t.Hearing(case_id=case.id, courtroom_id=courtroom.id, scheduled_utc=start, access_class="open")
     session.add_all([agent, hearing])
     session.flush()
