@@ -26,6 +26,7 @@ from config.settings import Settings, load_settings
 from recorder.address import split_pair
 from recorder.agent import make_agent
 from recorder.console.cli import pin
+from recorder.enrol import enrol
 from recorder.folder import find_recordings, held
 from recorder.keys import load_signer
 from recorder.plan import plan_names, plan_sources
@@ -139,6 +140,7 @@ def agent(context: click.Context, until_idle: bool, config: str | None) -> int:
     return 0
 
 
+agent.add_command(enrol)
 agent.add_command(pin)
 
 
