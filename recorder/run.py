@@ -12,7 +12,7 @@ from pathlib import Path
 from archive.domain.media import RunEnd, SegmentWhy
 from config.clock import Clock
 from recorder.durable import NO_SPACE, probe, sync_data, sync_folder
-from recorder.folder import Folder
+from recorder.folder import OPEN, Folder
 from recorder.process import Process
 
 STALL_S = 5.0  # nothing written for so long: a camera that froze without closing its connection
@@ -141,8 +141,9 @@ class Run:
         """Close what is complete, note growth, sync once a second."""
         self._hand_over(last=False)
         parts = self._parts()
-        if not parts:
-            return None
+        if not parts:  # what grew is gone: somebody took the disk away
+            there = (self._folder.path / self._plan.source / OPEN).is_dir() and self._grown_s is None
+            return None if there or self._process.exited() else RunEnd.DISK_ERROR
         number, path = parts[-1]
         now, size = self._clock.monotonic_s(), (number, path.stat().st_size)
         if number != self._size[0]:

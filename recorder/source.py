@@ -40,6 +40,7 @@ BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 5.0  # a run that wrote so much media was a good one: the next starts at once again
 FINAL = frozenset({RunEnd.STOPPED, RunEnd.SOURCE_ENDED, RunEnd.DISK_FULL})
 START_S = 3.0
+DECIDE_S = 0.3  # after a disk error, for the keeper to go to another volume before the next run
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class SourceOwner:
                 self.outcome = reason
                 return
             if reason is not RunEnd.PAUSED:
-                self._wait_before_next()
+                self._wait_before_next(DECIDE_S if reason is RunEnd.DISK_ERROR else 0.0)
         self.outcome = RunEnd.STOPPED
 
     def _over(self) -> bool:
@@ -240,6 +241,7 @@ class SourceOwner:
             return RunEnd.SOURCE_FAILED
         self._streams = streams
         number = self.ledger.run()
+        self.released.clear()
         try:
             run, process = self._start(number, streams, lock)
         except Exception as error:  # no handles, no memory, no FFmpeg
@@ -251,7 +253,7 @@ class SourceOwner:
         finally:
             self._disk = self._disk or run.disk
             lock.give_back()  # before the parts are closed: a failed disk may keep us long
-            if self._intent() in (Intent.LEAVE_FULL, Intent.LEAVE_BROKEN):
+            if run.disk or self._intent() in (Intent.LEAVE_FULL, Intent.LEAVE_BROKEN):
                 self.released.set()
             self._parts.join()
             self._run = None
@@ -333,8 +335,8 @@ class SourceOwner:
             report(log, "REC-002", source=self.name, detail=detail)
         self._alarm(True, detail)
 
-    def _wait_before_next(self) -> None:
-        wait_s = BACK_OFF_S[min(max(0, self._failures - 1), len(BACK_OFF_S) - 1)]
+    def _wait_before_next(self, least_s: float) -> None:
+        wait_s = max(least_s, BACK_OFF_S[min(max(0, self._failures - 1), len(BACK_OFF_S) - 1)])
         until = self._clock.monotonic_s() + wait_s
         while self._clock.monotonic_s() < until and self._intent() is Intent.RECORD and not self._over():
             self._wake.wait(0.05)

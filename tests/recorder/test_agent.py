@@ -221,7 +221,9 @@ def test_a_killed_agent_takes_the_hearing_up_again(court: Court, serve: Start, t
 
     agent = serve("--until-idle")
     second = wait_for(lambda: _recordings(tmp_path)[1:], 30, "the second recording")[0]
-    assert chain(first, "stop")[0]["reason"] == "interrupted"
+    stopped = wait_for(lambda: chain(first, "stop"), 20, "the first recording to be closed")[0]
+    assert stopped["reason"] == "interrupted"
+    assert chain(second, "start")[0]["continues"] == first.name
     assert {gap["cause"] for gap in chain(first, "gap")} == {"killed"}
     wait_for(lambda: len([p for p in second.glob("*/.open/*.part") if p.stat().st_size]) == 2, 20, "media again")
     ended = court.order("stop")
