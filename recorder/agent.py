@@ -26,12 +26,14 @@ from recorder.conversation import Conversation
 from recorder.durable import make_folder
 from recorder.duty import Begin, Duty
 from recorder.handover import HandOver
+from recorder.health.machine import MachineHealth
 from recorder.keeper import Keeper
 from recorder.levels import Level
 from recorder.preflight import Preflight
 from recorder.schedule import Schedule
 from recorder.secured import FirstParts
 from recorder.spool import Spool
+from recorder.standby import Standby
 from recorder.states import Wish
 from recorder.upload import Uploader
 from recorder.view import View
@@ -53,6 +55,7 @@ class Parts:
     control: Control
     check: Preflight
     duty: Duty
+    health: MachineHealth
     first_parts: FirstParts
     conversation: Conversation | None
     uploader: Uploader | None
@@ -89,6 +92,7 @@ class CourtroomAgent:
         self._parts.keeper.tick()
         try:
             self._parts.check.tick()
+            self._parts.health.look()
             if (begin := self._parts.duty.look()) is not None:
                 self._begin(begin)
         except Exception:  # whatever goes wrong beside the record, recording goes on
@@ -127,13 +131,25 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     spool, alarms, contact = Spool.of(agent), AlarmBook(clock), Contact(clock)
     make_folder(spool.home.resolve())
     uploader = _uploader(settings, spool, signer, clock, alarms) if agent.server else None
-    keeper = Keeper(settings, signer, clock, spool, alarms)
+    standby = Standby(settings, clock, alarms) if agent.listen_when_idle else None
+    health = MachineHealth(spool, alarms, clock, settings, contact.clock_offset_ms)
+    keeper = Keeper(settings, signer, clock, spool, alarms, standby)
     schedule = Schedule(spool.home, clock, agent.time_zone)
-    check = Preflight(settings, signer, clock, spool, alarms, contact)
+    check = Preflight(settings, signer, clock, spool, alarms, contact, standby)
     first_parts = FirstParts(keeper, alarms, clock, settings.recording.sync_interval_s)
     handover = HandOver(spool.home, uploader)
     view = View(
-        agent, keeper, spool, alarms, uploader, contact, check, schedule, handover, first_parts, {}, lambda: None
+        keeper=keeper,
+        spool=spool,
+        alarms=alarms,
+        uploader=uploader,
+        contact=contact,
+        check=check,
+        schedule=schedule,
+        handover=handover,
+        first_parts=first_parts,
+        standby=standby,
+        health=health,
     )
 
     def levels() -> Mapping[str, Sequence[Level]]:
@@ -143,9 +159,11 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     control = Control(keeper, view, check, schedule, handover, duty, _answers(spool))
     conversation = None
     if agent.server:
-        conversation = Conversation(lambda: Centre(agent), control, contact, schedule, clock)
+        conversation = Conversation(
+            lambda: Centre(agent, clock=clock, alarms=alarms), control, contact, schedule, clock
+        )
     console = _console(settings, control, clock, alarms) if agent.console_port else None
-    return CourtroomAgent(Parts(keeper, control, check, duty, first_parts, conversation, uploader, console))
+    return CourtroomAgent(Parts(keeper, control, check, duty, health, first_parts, conversation, uploader, console))
 
 
 def _console(settings: Settings, control: Control, clock: Clock, alarms: AlarmBook) -> ConsoleServer:

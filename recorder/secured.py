@@ -16,6 +16,7 @@ from recorder.alarms import AlarmBook
 from recorder.keeper import Keeper
 from recorder.readback import read_back_growing
 from recorder.recording import SOURCE_DOWN, Recording
+from recorder.run import Intent
 from recorder.source import SourceOwner, SourceState
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class FirstParts:
 
         `down` names the sources that are known to be away; any other that does not run is still waited for.
         """
-        if recording is None:
+        if recording is None or recording.intent is not Intent.RECORD:
             return False
         running = [state for state in states if state.state == "running"]
         awaited = [state for state in states if state.state != "running" and state.name not in down]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from archive.domain.wall import iso
-from config.settings import Agent
 from recorder.alarms import AlarmBook
 from recorder.contact import Contact
 from recorder.events import EventLog
 from recorder.handover import HandOver
+from recorder.health.machine import MachineHealth
 from recorder.keeper import Keeper
 from recorder.monitor import SourceMonitor
 from recorder.preflight import Preflight
@@ -24,6 +24,7 @@ from recorder.schedule import Schedule
 from recorder.secured import FirstParts, known_down
 from recorder.source import SourceOwner
 from recorder.spool import Spool
+from recorder.standby import Standby
 from recorder.states import State
 from recorder.upload import Uploader
 
@@ -45,7 +46,7 @@ class View:
 
     def __init__(
         self,
-        agent: Agent,
+        *,
         keeper: Keeper,
         spool: Spool,
         alarms: AlarmBook,
@@ -55,13 +56,13 @@ class View:
         schedule: Schedule,
         handover: HandOver,
         first_parts: FirstParts,
-        standby: Mapping[str, SourceMonitor],
-        hours_left: Callable[[], float | None],
+        standby: Standby | None,
+        health: MachineHealth,
     ) -> None:
-        self._agent, self._keeper, self._spool, self._alarms = agent, keeper, spool, alarms
+        self._keeper, self._spool, self._alarms = keeper, spool, alarms
         self._uploader, self._contact, self._check = uploader, contact, check
         self._schedule, self._handover, self._first_parts = schedule, handover, first_parts
-        self._standby, self._hours_left = standby, hours_left
+        self._standby, self._health = standby, health
         self._log: tuple[Recording, EventLog] | None = None
         self._version = version("tyndau")
 
@@ -92,12 +93,14 @@ class View:
     def monitors(self) -> Mapping[str, SourceMonitor]:
         """What is heard and seen now, by source: of the recording, else of the check, else of who listens."""
         owners = self._owners(self._keeper.recording)
-        return {owner.name: owner.monitor for owner in owners} if owners else self._standby
+        if owners:
+            return {owner.name: owner.monitor for owner in owners}
+        return self._standby.monitors if self._standby is not None else {}
 
     def preview(self, source: str) -> bytes | None:
         """The newest picture of a camera as JPEG."""
         monitor = self.monitors().get(source)
-        return getattr(monitor, "preview", lambda: None)()
+        return monitor.preview() if monitor is not None else None
 
     def _owners(self, recording: Recording | None) -> Sequence[SourceOwner]:
         return list(recording.owners) if recording is not None else self._check.owners()
@@ -138,12 +141,12 @@ class View:
         return {"sources": rows, "levels": levels, "secured": secured}
 
     def _of_machine(self, recording: Recording | None) -> dict[str, Any]:
-        uploader, hours = self._uploader, self._hours_left()
+        uploader, hours = self._uploader, self._health.hours_left()
         return {
             "volumes": [self._volume(volume, recording, hours) for volume in self._spool.volumes],
             "disk_free_bytes": self._spool.free_bytes(),
             "hours_left": hours,
-            "archive": self._agent.server != "",  # False: everything stays in the spool
+            "archive": uploader is not None,  # False: everything stays in the spool
             "backlog": uploader.backlog if uploader else 0,
             "backlog_age_s": getattr(uploader, "backlog_age_s", lambda: None)(),
             "stored_segments": getattr(uploader, "stored_segments", lambda _: 0)(recording.id) if recording else 0,
