@@ -19,6 +19,16 @@ from archive.embedded import Servers, embedded
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
 from config.settings import Database, Settings
+from tests.browser import (  # noqa: F401 - fixtures
+    accessibility,
+    axe_source,
+    chromium,
+    chromium_path,
+    complaints,
+    open_page,
+    playwright_driver,
+    shots,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
-from tests.web.conftest import DESKTOP, PHONE, Complaint, OpenPage, Screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
