@@ -1,7 +1,8 @@
 """Every warning and error that an operator may meet: code, level, and what to do, in three languages.
 
-REC: recorder, UPL: upload, ING: ingest, ASR: recognition, PUB: access copies, API: web server,
-EMB: embedded servers, JOB: background jobs, SEC: access, CON: the courtroom's console.
+REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
+PUB: access copies, API: web server, EMB: embedded servers, JOB: background jobs, SEC: access,
+CON: the courtroom's console.
 """
 
 from __future__ import annotations
@@ -105,6 +106,76 @@ define(
     kk="Машинаның сағаты ауыстырылды. Жазбаның ұзақтығы мен реті өзгермейді; уақыт баптауын тексеріңіз.",
     ru="Часы машины переведены. Длительность и порядок записи не изменились; проверьте настройку времени.",
     en="The machine's clock was changed. Length and order of the record are unhurt; check how its time is set.",
+)
+define(
+    "REC-010",
+    logging.WARNING,
+    kk="Микрофоннан сигнал мүлде келмейді. Қосулы екенін, кабелі мен батареясын тексеріңіз.",
+    ru="С микрофона нет никакого сигнала. Проверьте, включён ли он, его кабель и батарею.",
+    en="No signal at all comes from a microphone. Check that it is switched on, its cable and its battery.",
+)
+define(
+    "REC-011",
+    logging.WARNING,
+    kk="Басқалар сөйлегенде бұл микрофон ештеңе естімейді. Қосулы екенін және кабелін тексеріңіз.",
+    ru="Когда говорят другие, этот микрофон ничего не слышит. Проверьте, включён ли он, и его кабель.",
+    en="While others speak this microphone hears nothing. Check that it is switched on, and its cable.",
+)
+define(
+    "REC-012",
+    logging.WARNING,
+    kk="Микрофонның дыбысы тым күшті, бұрмаланып жазылуда. Пультте күшейтуін азайтыңыз.",
+    ru="Звук микрофона слишком сильный и записывается с искажением. Уменьшите его усиление на пульте.",
+    en="A microphone is too loud and is recorded distorted. Turn its gain down at the mixer.",
+)
+define(
+    "REC-013",
+    logging.WARNING,
+    kk="Микрофоннан электр желісінің гуілі естіледі. Кабелін, қуат блогын және жерге қосылуын тексеріңіз.",
+    ru="На микрофоне гул электросети. Проверьте кабель, блок питания и заземление.",
+    en="A microphone hums with the mains. Check its cable, power supply and earth.",
+)
+define(
+    "REC-014",
+    logging.WARNING,
+    kk="Екі микрофоннан бірдей дыбыс келеді. Кабельдерін және пульттегі арналарын тексеріңіз.",
+    ru="Два микрофона дают один и тот же звук. Проверьте их кабели и каналы на пульте.",
+    en="Two microphones give the same sound. Check their cables and channels at the mixer.",
+)
+define(
+    "REC-015",
+    logging.WARNING,
+    kk="Камераның суреті өзгермейді. Залда қозғалыс болса, камераны өшіріп, қайта қосыңыз.",
+    ru="Изображение камеры не меняется. Если в зале есть движение, выключите и снова включите камеру.",
+    en="The camera's picture does not change. If people move in the room, switch the camera off and on.",
+)
+define(
+    "REC-016",
+    logging.WARNING,
+    kk="Камераның суреті қара. Объективі ашық екенін және залда жарық барын тексеріңіз.",
+    ru="Изображение камеры чёрное. Проверьте, открыт ли объектив и есть ли в зале свет.",
+    en="The camera's picture is black. Check that its lens is open and that there is light in the room.",
+)
+define(
+    "REC-017",
+    logging.ERROR,
+    kk="Көздің жазбасы дискіде өспей тұр. Дискіні және көзді тексеріңіз.",
+    ru="Запись источника на диске не растёт. Проверьте диск и источник.",
+    en="A source's record does not grow on the disk. Check the disk and the source.",
+)
+define(
+    "REC-018",
+    logging.WARNING,
+    kk="Дискіде бірнеше сағаттық қана орын қалды. Орын босатыңыз немесе басқа диск қосыңыз.",
+    ru="На диске осталось место лишь на несколько часов записи. Освободите место или подключите другой диск.",
+    en="The disk has room for a few hours of recording only. Free some space or attach another disk.",
+)
+define(
+    "REC-019",
+    logging.WARNING,
+    kk="Машинаның сағаты орталықтың уақытымен сәйкес емес. Күні мен уақытын тексеріңіз; жазба жалғаса береді.",
+    ru="Часы машины расходятся с временем центра. Проверьте дату и время; запись продолжается.",
+    en="The machine's clock differs from the centre's. Check its date and time; recording goes on.",
 )
 define(
     "REC-021",
@@ -231,4 +302,25 @@ define(
     kk="Пульттің PIN коды бірнеше рет қате терілді. Кім кіруге тырысқанын анықтаңыз.",
     ru="PIN-код пульта несколько раз набран неверно. Выясните, кто пытался войти.",
     en="The console's PIN was entered wrongly several times. Find out who tried to get in.",
+)
+define(
+    "ROM-001",
+    logging.ERROR,
+    kk="Залдағы машина жауап бермейді. Залға хабарласып, қуаты мен желісін тексеріңіз; жазба сонда жалғасуы мүмкін.",
+    ru="Машина зала не отвечает. Свяжитесь с залом, проверьте питание и сеть; запись там может продолжаться.",
+    en="The courtroom's machine does not answer. Call the room, check power and network; it may still be recording.",
+)
+define(
+    "ROM-002",
+    logging.ERROR,
+    kk="Отырыстың уақыты өтті, бірақ ол жазылмай тұр. Жазуды бастаңыз немесе отырысты кейінге қалдырыңыз.",
+    ru="Время заседания прошло, но оно не записывается. Начните запись или перенесите заседание.",
+    en="A hearing's time has passed and it is not being recorded. Start recording or reschedule the hearing.",
+)
+define(
+    "ROM-003",
+    logging.ERROR,
+    kk="Отырыс уақытында залда сөйлеп жатыр, бірақ ештеңе жазылмай тұр. Жазуды бастаңыз.",
+    ru="Во время заседания в зале говорят, но ничего не записывается. Начните запись.",
+    en="People speak in the room at a hearing's time and nothing is being recorded. Start recording.",
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
 from archive.domain.media import Source
 from recorder.filters import BLOCK_SAMPLES, GREY, PREVIEW, sound_tap
-from recorder.levels import Level, Meter, Samples
+from recorder.levels import Block, Level, Meter, Samples
 from recorder.streams import Streams
-from recorder.taps import GreyTap, PreviewTap, SoundTap
+from recorder.taps import Grey, GreyTap, PreviewTap, SoundTap
 from recorder.taps import Tap as Tap
 
 log = logging.getLogger(__name__)
@@ -20,17 +21,39 @@ log = logging.getLogger(__name__)
 _BEHIND = 10  # blocks that a track may lag before the others go on without it
 
 
+class Watcher(Protocol):
+    """Who judges what is heard and seen; called by the thread that looks, one call at a time."""
+
+    def new_run(self, streams: Streams) -> None:
+        """The source was opened anew."""
+        ...
+
+    def hear(self, block: Block) -> None:
+        """The next tenth of a second."""
+        ...
+
+    def see(self, grey: Grey) -> None:
+        """The next picture, about two a second."""
+        ...
+
+
 class SourceMonitor:
     """Lives as long as the source's owner; `begin` and `end` stand around each run."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.watcher: Watcher | None = None
         self._run: _Look | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a run gives something to look at."""
+        return self._run is not None
 
     def begin(self, streams: Streams) -> Mapping[str, Tap]:
         """A run starts; the taps that its command may use, by name."""
         self.end()
-        self._run = _Look(self.source, streams)
+        self._run = _Look(self, streams)
         return self._run.taps
 
     def end(self) -> None:
@@ -53,7 +76,10 @@ class SourceMonitor:
 class _Look:
     """Listening to one run, in a thread of its own: FFmpeg and who hears it never wait for this."""
 
-    def __init__(self, source: Source, streams: Streams) -> None:
+    def __init__(self, monitor: SourceMonitor, streams: Streams) -> None:
+        source = monitor.source
+        self._monitor, self._streams = monitor, streams
+        self._told: Watcher | None = None
         self._wake = threading.Event()
         self._stopped = False
         self._channels = len(source.channels)
@@ -82,8 +108,17 @@ class _Look:
                 log.exception("looking at a source failed")
 
     def _turn(self) -> None:
+        watcher = self._monitor.watcher
+        if watcher is not None and watcher is not self._told:
+            self._told = watcher
+            watcher.new_run(self._streams)
         while not self._stopped and (samples := self._next_samples()) is not None:
-            self.meter.take(samples)
+            block = self.meter.take(samples)
+            if watcher is not None:
+                watcher.hear(block)
+        while not self._stopped and (grey := self._grey.next()) is not None:
+            if watcher is not None:
+                watcher.see(grey)
 
     def _next_samples(self) -> Samples | None:
         """The next tenth of a second of all tracks; a track that gives nothing is silent."""

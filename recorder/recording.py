@@ -25,6 +25,7 @@ from recorder.alarms import Alarm, AlarmBook
 from recorder.durable import make_folder, sync_folder, write_whole
 from recorder.exclusive import Exclusive
 from recorder.folder import OPEN, ChainFile, Folder, prepare
+from recorder.health.room import RecordingHealth
 from recorder.ledger import Ledger
 from recorder.rate import Rate, expected_bytes_per_s
 from recorder.run import Intent
@@ -109,6 +110,7 @@ class Recording:
         self.alarms = alarms or AlarmBook(clock)
         self._lock: int | None = None
         self.owners: list[SourceOwner] = []
+        self.health: RecordingHealth | None = None
 
     def start(self, paused: Mapping[str, str] | None = None) -> None:
         """Write the intent and the first line, then start every source; with `paused` (reason, by) only on `resume`.
@@ -129,6 +131,9 @@ class Recording:
             ) from error
         self.alarms.attach(self._write_alarm)
         self.owners = [self._owner(planned) for planned in self._planned]
+        self.health = RecordingHealth(
+            self.owners, self._settings.agent, self.alarms, self._clock, lambda: self.intent is Intent.PAUSE
+        )
         for owner in self.owners:
             self._expect(owner)
             owner.start()
@@ -184,6 +189,8 @@ class Recording:
 
     def tick(self) -> StopReason | None:
         """To be called several times a second: signs checkpoints; says when the recording is over by itself."""
+        if self.health is not None:
+            self.health.look()
         self._look_at_the_clock()
         self._checkpoint()
         self._rate.look(self._clock.monotonic_s(), sum(owner.bytes() for owner in self.owners))
