@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.hearings import RecordingState, duration_ms, recording_state
+from archive.domain.events import UNDO, undone
 from archive.domain.transcript import TranscriptState
 from archive.domain.wall import ms_between
 
@@ -176,11 +177,15 @@ def _sources(session: Session, id_: str) -> tuple[Source, ...]:
 
 def _events(session: Session, row: t.Recording) -> tuple[tuple[Note, ...], tuple[Pause, ...]]:
     query = select(t.Event).where(t.Event.recording_id == row.id, t.Event.kind.in_(["note", "pause", "resume"]))
+    events = session.scalars(query.order_by(t.Event.seq)).all()
+    taken_back = undone(event.data for event in events if event.kind == "note")
     notes: list[Note] = []
     pauses: list[Pause] = []
     since: t.Event | None = None
-    for event in session.scalars(query.order_by(t.Event.seq)):
+    for event in events:
         if event.kind == "note":
+            if event.seq in taken_back or event.data.get("code") == UNDO:
+                continue
             notes.append(Note(event.at_ms, str(event.data.get("code", "")), str(event.data.get("text", ""))))
         elif event.kind == "pause":
             since = since or event

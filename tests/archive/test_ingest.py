@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from archive.db import recordings
 from archive.db import tables as t
 from archive.db.agents import agent_by_token, enrol_agent
 from archive.db.catalogue import import_hearings
@@ -283,6 +284,22 @@ def test_a_note_that_the_database_cannot_hold_is_taken_all_the_same(sessions: Se
     with sessions() as session:
         assert session.scalars(select(t.Event)).one().data == {"code": "x", "text": "a\ufffdb", "by": {"n": ["\ufffd"]}}
         assert session.get_one(t.ChainLine, (made.id, 1)).line == note.line
+
+
+def test_a_note_that_was_taken_back_is_kept_but_not_shown(sessions: Sessions, room: Room) -> None:
+    made = Recorded(room.hearing)
+    made.add(Kind.NOTE, 1, code="debates", text="", by="clerk", at_ms=1000)
+    wrong = made.add(Kind.NOTE, 2, code="closed_mode", text="", by="clerk", at_ms=2000)
+    made.add(Kind.NOTE, 3, code="undo", text="", by="clerk", at_ms=3000, of=wrong.seq)
+    made.add(Kind.PAUSE, 4, reason="recess", by="clerk", at_ms=4000, command="c-1")
+    with sessions.begin() as session:
+        made.register(session, room.agent)
+        made.send(session, room.agent, made.records[1:])
+    with sessions() as session:
+        shown = recordings.recording(session, made.id)
+        assert shown is not None
+        assert [(note.at_ms, note.code) for note in shown.notes] == [(1000, "debates")]
+        assert len(session.scalars(select(t.Event)).all()) == 4
 
 
 def test_importing_twice_changes_nothing_and_removal_ends_access(sessions: Sessions, room: Room) -> None:
