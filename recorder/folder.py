@@ -27,7 +27,7 @@ from archive.domain.chain import Head, Kind, Record, after, canonical, check_lin
 from archive.domain.errors import Conflict, Damaged
 from archive.domain.wall import iso
 from archive.signing import Signer
-from recorder.durable import NO_SPACE, make_folder, write_whole
+from recorder.durable import NO_SPACE, make_folder, sync_folder, write_whole
 
 RESERVE_BYTES = 1 << 20
 OPEN = ".open"
@@ -203,6 +203,8 @@ def _append_line(path: Path, line: bytes) -> None:
             while data:
                 data = data[file.write(data) :]
             os.fsync(file.fileno())
+            if not before:
+                sync_folder(path.parent)  # its name too
         except OSError:
             with contextlib.suppress(OSError):
                 file.truncate(before)

@@ -22,6 +22,7 @@ DIVERGENCE_S = 2.0
 STOP_S = 5.0
 LEAVE_S = 0.5  # a disk that failed is not waited for
 LOOK_S = 0.05
+AT_FRAGMENT = 0.7  # of the interval: a sync right behind a fragment leaves the least to be lost before the next
 _CANNOT_WRITE = tuple(  # FFmpeg's words when it is the output that fails
     f"to the muxer: {words}" for words in ("Input/output error", "Read-only file system", "No such file", "No such dev")
 )
@@ -148,9 +149,11 @@ class Run:
         now, size = self._clock.monotonic_s(), (number, path.stat().st_size)
         if number != self._size[0]:
             self._part_s = now
-        if size != self._size and size[1]:
+        grown = size != self._size and size[1] > 0
+        if grown:
             self._size, self._grown_s = size, now
-        if now - self._synced_s >= self._plan.sync_interval_s and self._size != self._synced:
+        wait_s = self._plan.sync_interval_s * (AT_FRAGMENT if grown else 1)
+        if now - self._synced_s >= wait_s and self._size != self._synced:
             self._synced_s = now
             return self._sync(path)
         return None
