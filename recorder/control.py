@@ -26,6 +26,7 @@ from recorder.schedule import Schedule
 from recorder.states import (
     ANOTHER_HEARING,
     BAD_WISH,
+    CHECK_WHILE_OWED,
     NO_SUCH_NOTE,
     NOT_NOTED,
     NOT_THAT_HEARING,
@@ -230,6 +231,8 @@ class Control:
         return f"{event.seq} is taken back"
 
     def _begin_check(self, _: Command) -> str:
+        if self._keeper.owed is not None:
+            raise Refused(CHECK_WHILE_OWED)
         self._check.begin()
         return "checking"
 

@@ -247,9 +247,10 @@ class Check:
         agent = self._settings.agent
         planned = plan_sources(agent.sources, agent.channels, ffmpeg_program(self._settings), log.info)
         for one in planned:
-            self._name_channels(one)
             if one.streams is None:
                 self._find("source", f.NO_ANSWER, source=one.source.name)
+            else:
+                self._name_channels(one)
         answering = [one for one in planned if one.streams is not None]
         if not answering or self._given_up.is_set():
             self._find("test", f.TEST_FAILED)

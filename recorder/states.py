@@ -74,6 +74,12 @@ CLOSING_NOW = Refusal(
     "Запись закрывается; подождите несколько секунд и повторите.",
     "the recording is being closed; wait a few seconds and try again",
 )
+CHECK_WHILE_OWED = Refusal(
+    "owed",
+    "Отырыс жазылуы тиіс, жазуды бастау қайталануда, сондықтан тексеру жүргізілмейді; дабылға қараңыз немесе аяқтаңыз.",
+    "Заседание должно записываться, запуск повторяется, поэтому проверки нет; смотрите тревогу или завершите его.",
+    "a hearing should be recorded and starting it is retried, so there is no check; see the alarm, or stop the hearing",
+)
 CHECK_WHILE_RECORDING = Refusal(
     "recording",
     "Жазба жүріп жатыр, сондықтан тексеру жүргізілмейді; дабылдарға қараңыз.",
@@ -147,7 +153,7 @@ _ALLOWED: Mapping[State, Mapping[Wish, State | Refusal]] = {
         Wish.CHECK: CHECK_WHILE_RECORDING,
         Wish.DISMISS: State.PAUSED,
     },
-    State.CLOSING: dict.fromkeys(Wish, CLOSING_NOW),
+    State.CLOSING: {**dict.fromkeys(Wish, CLOSING_NOW), Wish.STOP: State.CLOSING},
 }
 
 

@@ -1,4 +1,4 @@
-"""An agent as a process that can be killed: `python -m tests.recorder.driver HOME`; commands in, answers out, as JSON."""
+"""An agent as a process that can be killed: `python -m tests.recorder.driver HOME`; JSON lines in and out."""
 
 from __future__ import annotations
 
