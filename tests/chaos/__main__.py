@@ -43,6 +43,9 @@ def main() -> int:
             try:
                 report = hold(room, seconds, random.Random(args.seed), PACE_S)
                 check_frames(TOOL, room, report)
+            except BaseException:
+                print(room.log.read_text()[-4000:], file=sys.stderr)
+                raise
             finally:
                 room.halt()
     for key, value in report.facts.items():

@@ -12,10 +12,12 @@ from typing import Any
 from archive.domain.media import TICKS_PER_S
 from archive.domain.wall import parse_iso
 
+OPENING_S = 1.0  # a source may take so long to open after a start or a resume without that being called a gap
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of wall-clock time (UNIX seconds) and what the chain says of it: segment, gap or pause."""
+    """A stretch of wall-clock time (UNIX seconds) and what the chain says of it: segment, gap, pause or opening."""
 
     start_s: float
     end_s: float
@@ -45,6 +47,8 @@ def spans(folder: Path, source: str) -> list[Span]:
         for line in lines
         if line["kind"] == "gap" and line["source"] == source
     ]
+    opened = [_s(line["t"]) for line in lines if line["kind"] in ("start", "resume")]
+    found += [Span(at_s, at_s + OPENING_S, "opening") for at_s in opened]
     return sorted([*found, *_pauses(lines)])
 
 
@@ -88,7 +92,7 @@ def missing_frames(folder: Path, source: str, rate: int, slack_s: float) -> str:
     """
     found = spans(folder, source)
     zero_s = next(span.start_s for span in found if span.what == "segment")
-    stated = [span for span in found if span.what != "segment" and span.end_s > zero_s]
+    stated = [span for span in found if span.what != "segment" and span.start_s > zero_s]
     ranges = [
         (max(0, round((span.start_s - zero_s - slack_s) * rate)), round((span.end_s - zero_s + slack_s) * rate))
         for span in stated

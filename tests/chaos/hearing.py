@@ -211,8 +211,8 @@ def hold(room: Room, seconds: float, chance: random.Random, pace_s: tuple[float,
         print(f"{time.time() - begun_s:6.1f} s  {fault.__name__}", flush=True)
         fault(room, chance)
     time.sleep(max(0.0, begun_s + seconds - time.time()))
-    _obeyed(room, "stop")
     ended_s = time.time()
+    _obeyed(room, "stop")
     wait_for(
         lambda: all(room.court.archived(path.name) for path in room.recordings()), 180, "the archive to have it all"
     )
@@ -228,7 +228,7 @@ def judge(room: Room, report: Report, begun_s: float, ended_s: float) -> Report:
     for source in SOURCES:
         found = [span for folder in recordings for span in coverage.spans(folder, source)]
         first_s = min((span.start_s for span in found), default=ended_s)
-        unsaid = coverage.holes(found, max(begun_s, first_s), ended_s - 1.0, SLACK_S)
+        unsaid = coverage.holes(found, max(begun_s, first_s), ended_s, SLACK_S)
         report.findings += [f"{source}: nothing is said of {b - a:.2f} s at {a - begun_s:.1f} s" for a, b in unsaid]
         twice = coverage.doubled(found, SLACK_S)
         report.findings += [f"{source}: recorded twice at {b.start_s - begun_s:.1f} s" for _, b in twice]
@@ -262,6 +262,7 @@ def environment_of(court: Court, home: Path, volumes: tuple[Path, Path]) -> dict
         | {
             "TYNDAU_AGENT__SPOOL": str(volumes[0]),
             "TYNDAU_AGENT__SECOND_SPOOL": str(volumes[1]),
+            "TYNDAU_AGENT__CONSOLE_PORT": "0",
             "TYNDAU_RECORDING__MIN_FREE_MB": "4",
             "TYNDAU_RECORDING__SEGMENT_S": "2",
         }
