@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from api import problems, schemas
 from api.middleware import Envelope, Gate
@@ -26,8 +29,12 @@ from api.routes import (
     web,
 )
 from api.services import Services, build
+from archive.watch import EVERY_S, RoomWatch
 from config.clock import Clock
+from config.log import report
 from config.settings import Settings
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1"
 PARTS = (session, hearings, recordings, live, media, bundle, search, rooms, agents, agent, enrolment)
@@ -66,11 +73,33 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    listening = asyncio.create_task(services.watchers.run())
+    tasks = [asyncio.create_task(services.watchers.run()), asyncio.create_task(_watch(services))]
     try:
         yield
     finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         services.sessions.kw["bind"].dispose()
+
+
+async def _watch(services: Services) -> None:
+    """Look after the rooms until cancelled; a database that is away is told once."""
+    api = services.settings.api
+    watch = RoomWatch(
+        services.sessions,
+        services.clock,
+        late=timedelta(minutes=api.late_minutes),
+        keep=timedelta(days=api.alarm_days),
+    )
+    failing = False
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            await run_in_threadpool(watch.look)
+            failing = False
+        except Exception as error:  # whatever it is, the next look may do; nobody else would see an agent fall silent
+            if not failing:
+                report(log, "API-001", error=type(error).__name__, said=str(error)[:300], where="watch")
+            failing = True

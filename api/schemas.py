@@ -297,14 +297,38 @@ class RoomAgent(BaseModel):
     seen_utc: str | None
 
 
+class Alarm(BaseModel):
+    """`origin`: the room's agent says so, or the centre noticed. `cleared_utc` null = still so.
+
+    `times`: raised so often with less than a minute between. The texts are null for a code this server does not know.
+    """
+
+    code: str
+    origin: Literal["agent", "centre"]
+    text_kk: str | None
+    text_ru: str | None
+    text_en: str | None
+    since_utc: str
+    cleared_utc: str | None
+    source: str | None
+    channel: str | None
+    detail: str
+    recording: str | None
+    times: int
+
+
 class Room(BaseModel):
-    """`state` is what the room's agent last said, with the text of each alarm added."""
+    """`state` is what the room's agent last said, with the text of each alarm added.
+
+    `alarms` are all that are open: the agent's and what the centre noticed.
+    """
 
     courtroom: Courtroom
     agent: RoomAgent
     state: dict[str, Any] | None
     hearing: Hearing | None
     recording: str | None
+    alarms: list[Alarm]
 
 
 class Health(BaseModel):

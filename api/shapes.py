@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from api import schemas as s
 from archive.db import recordings as rec
+from archive.db.alarms import Alarm
 from archive.db.hearings import Hearing, Names
 from archive.db.people import Person
 from archive.db.rooms import Order, Room
@@ -211,7 +212,37 @@ def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {**alarm, **texts}
 
 
-def room(person: Person, one: Room, of: Hearing | None, online: bool) -> s.Room:
+def alarm(one: Alarm) -> s.Alarm:
+    """An alarm with its text."""
+    code, told = CODES.get(one.told.code), one.told
+    return s.Alarm(
+        code=told.code,
+        origin="agent" if one.origin == "agent" else "centre",
+        text_kk=code.kk if code else None,
+        text_ru=code.ru if code else None,
+        text_en=code.en if code else None,
+        since_utc=iso(one.raised_utc),
+        cleared_utc=_iso(one.cleared_utc),
+        source=told.source or None,
+        channel=told.channel or None,
+        detail=told.detail,
+        recording=told.recording,
+        times=one.times,
+    )
+
+
+def alarms(found: Iterable[Alarm], listed: Container[UUID], recordings: Container[str]) -> list[s.Alarm]:
+    """The alarms without a trace of hearings that are not `listed`; `recordings` are those that may be named."""
+    shown = [alarm(one) for one in found if one.told.hearing is None or one.told.hearing in listed]
+    return [one if one.recording in recordings else one.model_copy(update={"recording": None}) for one in shown]
+
+
+def noticed(one: Alarm) -> dict[str, Any]:
+    """What the centre noticed, as one of the alarms of an agent's state."""
+    return alarm(one).model_dump(exclude={"cleared_utc", "recording", "times"})
+
+
+def room(person: Person, one: Room, of: Hearing | None, online: bool, found: Iterable[Alarm] = ()) -> s.Room:
     """A room as `person` may see it; a hearing that may not be listed leaves no trace in it."""
     listed = of is not None and of.standing.decide(person, Action.LIST).allowed
     state = agent_state(one.state) if one.state is not None else None
@@ -226,6 +257,11 @@ def room(person: Person, one: Room, of: Hearing | None, online: bool) -> s.Room:
         state=state,
         hearing=hearing(person, of) if of is not None and listed else None,
         recording=one.recording if listed else None,
+        alarms=alarms(
+            found,
+            {of.id} if of is not None and listed else set(),
+            {one.recording} if one.recording and listed else set(),
+        ),
     )
 
 

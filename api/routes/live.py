@@ -14,8 +14,8 @@ from api.routes.recordings import reads_drafts
 from api.services import Services, Use
 from api.sse import Event
 from api.watching import AGENT, RECORDING
+from archive.db import alarms, rooms, search
 from archive.db import recordings as db
-from archive.db import rooms, search
 from archive.db.hearings import Standing
 from archive.db.sessions import SignedIn
 from archive.domain.access import Action
@@ -82,12 +82,14 @@ class News:
         self.drafts = drafts
         self._fresh: Callable[[Iterable[Event]], list[Event]] = sse.new_only()
         with services.sessions() as session:
+            self._room = rooms.room_of_recording(session, recording)
             self._sent = db.last_draft_seq(session, recording)
 
     def read(self) -> list[Event]:
         """State and counts if they changed, and the utterances since the last call."""
         with self._services.sessions() as session:
             state = rooms.agent_state(session, self._recording)
+            wrong = alarms.open_alarms(session, [self._room], alarms.CENTRE) if self._room else []
             progress = db.progress(session, self._recording)
             roles = search.channel_roles(session, self._hearing) if self.drafts else {}
             said = db.drafted(session, self._recording, self._sent) if self.drafts else []
@@ -95,7 +97,9 @@ class News:
             self._sent = said[-1].seq
         events = []
         if state is not None:
-            events.append(Event("state", shapes.agent_state(state)))
+            told = shapes.agent_state(state)
+            noticed = [shapes.noticed(one) for one in wrong if one.told.hearing in (None, self._hearing)]
+            events.append(Event("state", {**told, "alarms": told["alarms"] + noticed}))
         if progress is not None:
             events.append(Event("recording", shapes.progress(progress)))
         return self._fresh(events) + [Event("utterance", shapes.utterance(one, roles)) for one in said]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
 from api import guard, shapes, sse
 from api import schemas as s
@@ -16,15 +17,16 @@ from api.guard import Subject, Who
 from api.services import Services, Use
 from api.sse import Event
 from api.watching import AGENT, EVERYTHING
-from archive.db import hearings
+from archive.db import alarms, hearings
 from archive.db import rooms as db
 from archive.db.people import Person
-from archive.domain.access import CourtAction
+from archive.domain.access import Action, CourtAction
 from archive.domain.errors import Conflict, TyndauError, Unavailable
+from archive.watch import SILENT_AFTER
 
 router = APIRouter(prefix="/rooms", tags=["rooms"])
 
-OFFLINE_AFTER = timedelta(seconds=8)  # an agent reports at least every 2 s; an alarm is due within 10
+Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("")
@@ -43,12 +45,14 @@ def read_rooms(services: Services, person: Person, court: uuid.UUID | None) -> l
         found = db.rooms(session, court, now)
         ids = [room.hearing for room in found if room.hearing]
         by_id = {one.id: one for one in hearings.hearings_by_id(session, person, ids)}
+        wrong = alarms.open_alarms(session, [room.courtroom.id for room in found])
     return [
         shapes.room(
             person,
             room,
             by_id.get(room.hearing) if room.hearing else None,
-            online=room.seen_utc is not None and now - room.seen_utc < OFFLINE_AFTER,
+            online=room.seen_utc is not None and now - room.seen_utc < SILENT_AFTER,
+            found=[one for one in wrong if one.courtroom == room.courtroom.id],
         )
         for room in found
     ]
@@ -75,6 +79,20 @@ async def rooms_live(request: Request, who: Who, services: Use) -> StreamingResp
         return await run_in_threadpool(_still, services, request)
 
     return sse.stream(request, services, [(AGENT, EVERYTHING)], read, check)
+
+
+@router.get("/{courtroom}/alarms")
+def room_alarms(
+    courtroom: uuid.UUID, who: Who, services: Use, before: AwareDatetime | None = None, limit: Limit = 100
+) -> list[s.Alarm]:
+    """What was and is wrong in a room, newest first."""
+    guard.to_courtroom(services, who, courtroom, CourtAction.ROOMS)
+    with services.sessions() as session:
+        found = alarms.history(session, courtroom, before, limit)
+        ids = list({one.told.hearing for one in found if one.told.hearing})
+        about = hearings.hearings_by_id(session, who.person, ids)
+    listed = {one.id for one in about if one.standing.decide(who.person, Action.LIST).allowed}
+    return shapes.alarms(found, listed, ())
 
 
 def _still(services: Services, request: Request) -> bool:

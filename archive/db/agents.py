@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Update, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from archive.db import alarms
 from archive.db import tables as t
 from archive.db.session import notify
 from archive.db.storable import storable
@@ -21,6 +22,7 @@ from archive.domain.errors import Conflict, Denied, NotFound
 from archive.signing import Verifier
 
 OLD_TOKEN_S = 60  # how long an older token lives once a newer one is used
+SILENCE = timedelta(seconds=10)  # shorter ones belong to people's speech
 TOKEN_PREFIX = "tya_"  # noqa: S105 - what every token begins with
 
 
@@ -163,14 +165,34 @@ def accept_key(session: Session, agent: Agent, key: Verifier) -> str:
 
 
 def put_state(session: Session, agent: Agent, state: Mapping[str, Any], now: datetime) -> None:
-    """Keep what the agent says of itself, and wake up who watches its room."""
-    values = {"seen_utc": now, "state": storable(state)}
+    """Keep what the agent says of itself and the history of its alarms, and wake up who watches its room."""
+    before = session.execute(
+        select(
+            t.AgentState.state["alarms"].label("alarms"), t.AgentState.heard_since_utc, t.AgentState.heard_utc
+        ).where(t.AgentState.agent_id == agent.id)
+    ).first()
+    since, heard = (before.heard_since_utc, before.heard_utc) if before else (None, None)
+    values = {"seen_utc": now, "state": storable(state), **_heard(state, now, since, heard)}
     session.execute(
         insert(t.AgentState)
         .values(agent_id=agent.id, **values)
         .on_conflict_do_update(index_elements=["agent_id"], set_=values)
     )
+    told = values["state"].get("alarms", [])
+    if before is None or before.alarms != told:
+        recording = values["state"].get("recording")
+        alarms.become(session, agent.courtroom_id, alarms.AGENT, alarms.told_by_agent(told, recording), now)
     notify(session, "tyndau_agent", str(agent.courtroom_id))
+
+
+def _heard(state: Mapping[str, Any], now: datetime, since: datetime | None, heard: datetime | None) -> dict[str, Any]:
+    """Since when people have been speaking, without a long silence, while nothing is recorded."""
+    if state.get("recording") or state.get("state") not in ("idle", "checking"):
+        return {"heard_since_utc": None, "heard_utc": None}
+    if any(level.get("speech") is True for level in state.get("levels", [])):
+        goes_on = heard is not None and now - heard < SILENCE
+        return {"heard_since_utc": since if goes_on else now, "heard_utc": now}
+    return {"heard_since_utc": since, "heard_utc": heard}
 
 
 def waiting_commands(session: Session, agent: Agent) -> list[Command]:

@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from archive.db import alarms
 from archive.db import tables as t
 from archive.db.agents import alive, end_tokens, new_token, sha256_of
+from archive.db.session import notify
 from archive.domain.enrolment import (
     code_sha256,
     enrolment_proof,
@@ -283,6 +285,8 @@ def revoke(session: Session, agent: uuid.UUID, *, keys: bool) -> str:
         raise NotFound("there is no such agent; check its name")
     row.revoked_utc = row.revoked_utc or func.now()
     end_tokens(session, agent)
+    alarms.become(session, row.courtroom_id, alarms.AGENT, [], session.scalars(select(func.now())).one())
+    notify(session, "tyndau_agent", str(row.courtroom_id))
     for waiting in session.scalars(select(t.Enrolment).where(_waiting(t.Enrolment.agent_id == agent))):
         waiting.refused_utc = func.now()
     if keys:

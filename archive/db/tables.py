@@ -160,7 +160,40 @@ class AgentState(Base):
     agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     seen_utc: Mapped[datetime]
     state: Mapped[dict[str, Any]]
+    heard_utc: Mapped[datetime | None]  # when speech was heard last while nothing was recorded
+    heard_since_utc: Mapped[datetime | None]  # when that speech began
     __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+
+class RoomAlarm(Base):
+    """What was wrong in a room, and for how long; told by its agent or noticed here. Old rows are dropped."""
+
+    __tablename__ = "room_alarms"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    origin: Mapped[str]  # agent: it said so; centre: noticed here
+    code: Mapped[str]  # config.codes
+    source: Mapped[str]  # empty = of no one source
+    channel: Mapped[str]
+    detail: Mapped[str]
+    hearing_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("hearings.id"))  # the one that is not recorded
+    recording_id: Mapped[str | None]  # the one that ran, as the agent said; it may not be registered yet
+    raised_utc: Mapped[datetime]
+    cleared_utc: Mapped[datetime | None]  # null = still so
+    times: Mapped[int] = mapped_column(server_default=text("1"))  # raised again within a minute: the same row
+    __table_args__ = (
+        Index(
+            "ix_room_alarms_open",
+            "courtroom_id",
+            "origin",
+            "code",
+            "source",
+            "channel",
+            unique=True,
+            postgresql_where=text("cleared_utc IS NULL"),
+        ),
+        Index(None, "courtroom_id", "raised_utc"),
+    )
 
 
 class Command(Base):
@@ -288,8 +321,10 @@ class Recording(Base):
     manifest_sha256: Mapped[str | None]
     verified_utc: Mapped[datetime | None]  # when all stored bytes were last hashed against the manifest
     verified_ok: Mapped[bool | None]
+    continues: Mapped[str | None]  # the recording before it that broke off; it may arrive later than this one
+    adhoc: Mapped[dict[str, Any] | None]  # case_number and title as they were typed, of a hearing in no list
     created_utc: Mapped[datetime] = _now()
-    __table_args__ = (Index(None, "hearing_id"), Index(None, "courtroom_id", "started_utc"))
+    __table_args__ = (Index(None, "hearing_id"), Index(None, "courtroom_id", "started_utc"), Index(None, "continues"))
 
 
 class ChainLine(Base):

@@ -141,6 +141,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/rooms/live"): "room roles",
     ("POST", "/api/v1/rooms/{courtroom}/commands"): "own court, below",
     ("GET", "/api/v1/rooms/{courtroom}/commands/{command}"): "own court, below",
+    ("GET", "/api/v1/rooms/{courtroom}/alarms"): "own court, below",
     ("PUT", "/api/v1/agent/recordings/{recording}"): "agent",
     ("POST", "/api/v1/agent/recordings/{recording}/chain"): "agent",
     ("POST", "/api/v1/agent/recordings/{recording}/manifest"): "agent",
@@ -218,6 +219,9 @@ def test_what_belongs_to_a_court_is_for_its_own_people(court: Court, as_: As, ro
     for room in ("room-1", "room-9", NOBODY):
         at = court.rooms.get(room, room)
         own = room == "room-1" and person.at_court
+        sees = person.role in access.COURT_TABLE[CourtAction.ROOMS]
+        want = 404 if not own else 200 if sees else 403
+        assert client.get(f"/rooms/{at}/alarms").status_code == want, (role, room)
         may = person.role in access.COURT_TABLE[CourtAction.COMMAND]
         want = 404 if not own else 202 if may else 403
         assert client.post(f"/rooms/{at}/commands", {"kind": "check"}).status_code == want, (role, room)

@@ -1,4 +1,4 @@
-"""What the court-grade recorder needs: hearings that begin by themselves, enrolment, tokens that expire."""
+"""What the court-grade recorder needs: enrolment, alarms of rooms, recordings that go on or are in no list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -21,7 +22,9 @@ INSERT INTO agent_tokens (sha256, agent_id, issued_utc) SELECT token_sha256, id,
 def upgrade() -> None:
     op.add_column("hearings", sa.Column("automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("hearings", sa.Column("recorded", sa.Boolean(), server_default=sa.text("true"), nullable=False))
+    _recordings()
     _enrolment()
+    _alarms()
 
 
 def _enrolment() -> None:
@@ -73,6 +76,41 @@ def _enrolment() -> None:
     )
     op.drop_column("agents", "token_sha256")
     op.add_column("agents", sa.Column("by_code", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+
+
+def _recordings() -> None:
+    op.add_column("recordings", sa.Column("continues", sa.Text(), nullable=True))
+    op.add_column("recordings", sa.Column("adhoc", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.create_index(op.f("ix_recordings_continues"), "recordings", ["continues"], unique=False)
+
+
+def _alarms() -> None:
+    op.add_column("agent_states", _moment("heard_utc"))
+    op.add_column("agent_states", _moment("heard_since_utc"))
+    op.create_table(
+        "room_alarms",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("courtroom_id", sa.Uuid(), nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("origin", "code", "source", "channel", "detail")),
+        sa.Column("hearing_id", sa.Uuid(), nullable=True),
+        sa.Column("recording_id", sa.Text(), nullable=True),
+        sa.Column("raised_utc", sa.DateTime(timezone=True), nullable=False),
+        _moment("cleared_utc"),
+        sa.Column("times", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.ForeignKeyConstraint(["courtroom_id"], ["courtrooms.id"], name=op.f("fk_room_alarms_courtroom_id")),
+        sa.ForeignKeyConstraint(["hearing_id"], ["hearings.id"], name=op.f("fk_room_alarms_hearing_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_room_alarms")),
+    )
+    op.create_index(
+        "ix_room_alarms_open",
+        "room_alarms",
+        ["courtroom_id", "origin", "code", "source", "channel"],
+        unique=True,
+        postgresql_where=sa.text("cleared_utc IS NULL"),
+    )
+    op.create_index(
+        op.f("ix_room_alarms_courtroom_id_raised_utc"), "room_alarms", ["courtroom_id", "raised_utc"], unique=False
+    )
 
 
 def _moment(name: str, *, now: bool = False) -> sa.Column[Any]:
