@@ -31,6 +31,7 @@ class Command:
     kind: str  # start, stop, pause, resume, note, undo, check
     hearing: str | None
     args: Mapping[str, Any]
+    age_s: float = 0.0  # how long ago it was given, by the centre's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,15 @@ class Centre:
         answer = self._told("POST", "/state", dict(state))
         self.now_utc = parse_iso(answer["now_utc"]) if answer.get("now_utc") else None
         rows = answer.get("commands", [])
-        return [Command(str(r["id"]), r["kind"], r.get("hearing"), r.get("args") or {}) for r in rows]
+        return [
+            Command(str(r["id"]), r["kind"], r.get("hearing"), r.get("args") or {}, self._age_s(r.get("created_utc")))
+            for r in rows
+        ]
+
+    def _age_s(self, created_utc: str | None) -> float:
+        if self.now_utc is None or not created_utc:
+            return 0.0
+        return (self.now_utc - parse_iso(created_utc)).total_seconds()
 
     def rotate_token(self) -> None:
         """Have this machine's token replaced; the new one is on the disk before it is used.

@@ -31,6 +31,7 @@ from recorder.states import (
     NOT_NOTED,
     NOT_THAT_HEARING,
     NOTHING_RECORDED,
+    TOO_OLD,
     Refused,
     Wish,
     after,
@@ -40,6 +41,7 @@ from recorder.view import View, state_of
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0  # how long `ask` waits; a dead camera may hold up a start for some seconds
+LIFE_S = 1800.0  # an order of the centre that could not be delivered for so long is not obeyed any more
 MOST_TEXT = 2000
 MOST_NAME = 200
 _OF_THE_HEARING = frozenset({Wish.STOP, Wish.PAUSE, Wish.RESUME, Wish.NOTE, Wish.UNDO})
@@ -156,6 +158,8 @@ class Control:
             wish = Wish(command.kind)
         except ValueError as error:
             raise Refused(BAD_WISH, f"{command.kind!r:.60} is not known to this agent") from error
+        if command.age_s > LIFE_S and wish is not Wish.STOP:  # a late stop still ends what it was meant for
+            raise Refused(TOO_OLD)
         after(state_of(self._keeper, self._check), wish)
         if wish in _OF_THE_HEARING:
             self._check_hearing(command.hearing)

@@ -6,129 +6,27 @@ import json
 import signal
 import sqlite3
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from minio import Minio
-from sqlalchemy import text
 
-from archive import accounts
-from archive.db import catalogue, rooms
-from archive.db.session import Sessions, make_sessions, upgrade
-from archive.domain.access import Role
-from archive.embedded import embedded
 from archive.storage.s3 import open_store
 from archive.verify import verify
-from config.children import Children
-from config.settings import Settings
 from tests.recorder.console import TYNDAU, chain, environment
+from tests.recorder.court import ROOM, Court, running_court
 from tests.waiting import wait_for
 
-ROOM = "room-1"
-NAMES = {"name_kk": "Сот", "name_ru": "Суд", "name_en": "Court"}
-
-
-@dataclass(frozen=True)
-class Court:
-    """A running data centre with one courtroom and one hearing."""
-
-    settings: Settings
-    sessions: Sessions
-    hearing: uuid.UUID
-    clerk: uuid.UUID
-    agent: dict[str, str]
-
-    def order(self, kind: str, **args: str) -> uuid.UUID:
-        """Ask the room's agent for something; the command's id."""
-        with self.sessions.begin() as session:
-            return rooms.order(session, self.hearing, kind, args, self.clerk)
-
-    def obeyed(self, command: uuid.UUID) -> bool:
-        """Whether the agent did it; fails the test when it refused."""
-        with self.sessions() as session:
-            state = rooms.order_state(session, self.hearing, command)
-        assert state is not None
-        assert state.ok is not False or not state.done, state.detail
-        return state.done
-
-    def value(self, sql: str, **values: Any) -> Any:
-        """One value of the catalogue."""
-        with self.sessions() as session:
-            return session.execute(text(sql), values).scalar()
+SOURCES = {"cam": "lavfi:testsrc2=s=320x180:r=25", "mics": "lavfi:sine=440"}
 
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Court]:
     """PostgreSQL, the store and the API, with a room enrolled."""
-    folder = tmp_path_factory.mktemp("court")
-    with embedded(folder / "data") as servers, Children(folder / "logs") as children:
-        settings = servers.settings(Settings())
-        upgrade(settings)
-        sessions = make_sessions(settings, pool_size=2)
-        hearing, clerk, token = _prepare(sessions)
-        env = environment(home) | _server_environment(settings)
-        api = children.start("api", [TYNDAU, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
-        assert api.stdout
-        url = json.loads(api.stdout.readline())["url"]
-        store = servers.agent_storage(ROOM)
-        agent = {
-            "TYNDAU_AGENT__SERVER": url,
-            "TYNDAU_AGENT__TOKEN": token,
-            "TYNDAU_AGENT__COURTROOM": ROOM,
-            "TYNDAU_AGENT__SOURCES": json.dumps({"cam": "lavfi:testsrc2=s=320x180:r=25", "mics": "lavfi:sine=440"}),
-            "TYNDAU_STORAGE__ENDPOINT": store.endpoint,
-            "TYNDAU_STORAGE__SECURE": "false",
-            "TYNDAU_STORAGE__ACCESS_KEY": store.access_key.get_secret_value(),
-            "TYNDAU_STORAGE__SECRET_KEY": store.secret_key.get_secret_value(),
-            "TYNDAU_STORAGE__RETENTION_DAYS": "1",
-        }
-        yield Court(settings, sessions, hearing, clerk, agent)
-        sessions.kw["bind"].dispose()
-
-
-def _prepare(sessions: Sessions) -> tuple[uuid.UUID, uuid.UUID, str]:
-    with sessions.begin() as session:
-        catalogue.import_courts(
-            session, {"courts": [{"code": "court", **NAMES}], "courtrooms": [{"court": "court", "code": ROOM, **NAMES}]}
-        )
-    with sessions.begin() as session:
-        clerk = accounts.add_user(
-            session,
-            username="clerk",
-            password="a long enough password",
-            display_name="Clerk",
-            role=Role.SECRETARY,
-            court="court",
-        )
-    hearing = {
-        "external_id": "h-1",
-        "case": {"court": "court", "number": "1", "kind": "civil", "title": "A — B"},
-        "courtroom": ROOM,
-        "scheduled_utc": datetime.now(UTC).isoformat(),
-        "class": "open",
-        "participants": [{"name": "Clerk", "role": "secretary", "username": "clerk"}],
-    }
-    with sessions.begin() as session:
-        made = catalogue.import_hearings(session, {"courts": [], "courtrooms": [], "hearings": [hearing]})["h-1"]
-        return made, clerk, catalogue.enrol_agent(session, ROOM, "agent-1")
-
-
-def _server_environment(settings: Settings) -> dict[str, str]:
-    storage = settings.storage
-    return {
-        "TYNDAU_DATA_DIR": str(settings.data_dir),
-        "TYNDAU_DATABASE__URL": settings.database.url.get_secret_value(),
-        "TYNDAU_STORAGE__ENDPOINT": storage.endpoint,
-        "TYNDAU_STORAGE__SECURE": "false",
-        "TYNDAU_STORAGE__ACCESS_KEY": storage.access_key.get_secret_value(),
-        "TYNDAU_STORAGE__SECRET_KEY": storage.secret_key.get_secret_value(),
-    }
+    with running_court(tmp_path_factory.mktemp("court"), home, SOURCES) as running:
+        yield running
 
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -177,8 +75,7 @@ def _locked(court: Court, key: str) -> bool:
 
 
 def _archived(court: Court, folder: Path) -> bool:
-    sql = "SELECT manifest_sha256 IS NOT NULL FROM recordings WHERE id = :id"
-    return bool(court.value(sql, id=folder.name))
+    return court.archived(folder.name)
 
 
 def test_a_hearing_is_recorded_and_carried_over(court: Court, serve: Start, tmp_path: Path) -> None:
@@ -187,6 +84,12 @@ def test_a_hearing_is_recorded_and_carried_over(court: Court, serve: Start, tmp_
     wait_for(lambda: court.obeyed(begun), 30, "the start")
     folder = wait_for(lambda: _recordings(tmp_path), 5, "the recording")[0]
     noted = court.order("note", code="oath", text="Куә ант берді")
+    secured = (
+        "SELECT count(*) FROM agent_states WHERE (state->>'secured')::bool AND state->>'clock_offset_ms' IS NOT NULL"
+    )
+    wait_for(lambda: court.value(secured), 20, "the centre to know that bytes are on the disk, and our clock")
+    kept = json.loads((tmp_path / "spool" / "schedule.json").read_bytes())
+    assert [hearing["id"] for hearing in kept["hearings"]] == [str(court.hearing)]
     paused = court.order("pause", reason="deliberation")
     wait_for(lambda: court.obeyed(paused), 20, "the pause")
     resumed = court.order("resume")
