@@ -81,6 +81,27 @@ class RecordingSummary(BaseModel):
     state: Literal["open", "closed", "receipted"]
     started_utc: str
     duration_ms: int | None
+    continues: str | None = None
+
+
+class Unassigned(RecordingSummary):
+    """A recording without a hearing; number and title as they were typed when it began."""
+
+    courtroom: Courtroom
+    case_number: str
+    title: str
+
+
+class Assignment(Asked):
+    """The hearing that a recording belongs to."""
+
+    hearing: UUID
+
+
+class Assigned(BaseModel):
+    """The recordings that belong to the hearing now and did not before: one may continue another."""
+
+    recordings: list[str]
 
 
 class Hearing(BaseModel):

@@ -10,10 +10,11 @@ from uuid import UUID
 from api import schemas as s
 from archive.db import recordings as rec
 from archive.db.alarms import Alarm
+from archive.db.assignment import Unassigned
 from archive.db.hearings import Hearing, Names
 from archive.db.people import Person
 from archive.db.rooms import Order, Room
-from archive.domain.access import Action
+from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.terms import role_term
 from archive.domain.wall import iso
@@ -61,7 +62,11 @@ def hearing(person: Person, one: Hearing) -> s.Hearing:
             "participants": [s.Participant(name=p.name, role=p.role, channel=p.channel) for p in people],
             "recordings": [
                 s.RecordingSummary(
-                    id=r.id, state=r.state.value, started_utc=iso(r.started_utc), duration_ms=r.duration_ms
+                    id=r.id,
+                    state=r.state.value,
+                    started_utc=iso(r.started_utc),
+                    duration_ms=r.duration_ms,
+                    continues=r.continues,
                 )
                 for r in one.recordings
             ],
@@ -89,6 +94,19 @@ def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[st
         media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
         transcript=s.TranscriptState(state=text.state.value, revision=_revision(text)),
         verified=_verified(one),
+    )
+
+
+def unassigned(one: Unassigned) -> s.Unassigned:
+    return s.Unassigned(
+        id=one.id,
+        state=one.state.value,
+        started_utc=iso(one.started_utc),
+        duration_ms=one.duration_ms,
+        continues=one.continues,
+        courtroom=courtroom(one.courtroom),
+        case_number=one.case_number,
+        title=one.title,
     )
 
 
@@ -244,23 +262,25 @@ def noticed(one: Alarm) -> dict[str, Any]:
 
 def room(person: Person, one: Room, of: Hearing | None, online: bool, found: Iterable[Alarm] = ()) -> s.Room:
     """A room as `person` may see it; a hearing that may not be listed leaves no trace in it."""
+    is_free = one.without_hearing and person.role in COURT_TABLE[CourtAction.COMMAND]  # whoever may stop it may see it
     listed = of is not None and of.standing.decide(person, Action.LIST).allowed
     state = agent_state(one.state) if one.state is not None else None
     running = one.recording is not None
-    if state is not None and running and not (of and of.standing.decide(person, Action.LEVELS).allowed):
-        state = {**state, "levels": []}
-    if state is not None and running and not listed:
-        state = {**state, "recording": None, "hearing": None}
+    if state is not None and running and not is_free:
+        if not (of and of.standing.decide(person, Action.LEVELS).allowed):
+            state = {**state, "levels": []}
+        if not listed:
+            state = {**state, **dict.fromkeys(("recording", "hearing", "adhoc", "events", "handover") & state.keys())}
     return s.Room(
         courtroom=courtroom(one.courtroom),
         agent=s.RoomAgent(online=online, seen_utc=_iso(one.seen_utc)),
         state=state,
         hearing=hearing(person, of) if of is not None and listed else None,
-        recording=one.recording if listed else None,
+        recording=one.recording if listed or is_free else None,
         alarms=alarms(
             found,
             {of.id} if of is not None and listed else set(),
-            {one.recording} if one.recording and listed else set(),
+            {one.recording} if one.recording and (listed or is_free) else set(),
         ),
     )
 

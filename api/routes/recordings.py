@@ -8,15 +8,44 @@ from fastapi import APIRouter, Query
 
 from api import guard, shapes
 from api import schemas as s
-from api.guard import Who
+from api.guard import Subject, Who
 from api.services import Use
-from archive.db import hearings, search
+from archive.db import assignment, hearings, rooms, search
 from archive.db import recordings as db
 from archive.db.hearings import Standing
-from archive.domain.access import Action
+from archive.domain.access import Action, CourtAction
 from archive.domain.errors import NotFound
+from archive.domain.ids import RECORDING_ID
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+
+@router.get("/unassigned")
+def unassigned(who: Who, services: Use, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[s.Unassigned]:
+    """The recordings of my court that no hearing has, newest first."""
+    court = guard.in_court(services, who, CourtAction.UNASSIGNED)
+    with services.sessions() as session:
+        found = assignment.unassigned(session, court, limit) if court else []
+    return [shapes.unassigned(one) for one in found]
+
+
+@router.put("/{recording}/hearing")
+def assign(recording: str, asked: s.Assignment, who: Who, services: Use) -> s.Assigned:
+    """Give a recording that no hearing has to one of the same court, with what continues it."""
+    with services.sessions() as session:
+        room = rooms.room_of_recording(session, recording) if RECORDING_ID.fullmatch(recording) else None
+        known = assignment.hearing_of(session, recording) if room else None
+    if room is None:
+        raise NotFound("there is no such recording; check the address")
+    decision = guard.to_courtroom(services, who, room, CourtAction.ASSIGN)
+    if known is not None:
+        guard.to_recording(services, who, recording, Action.LIST)
+    guard.to_hearing(services, who, asked.hearing, Action.LIST)
+    with services.sessions.begin() as session:
+        changed = assignment.assign(session, recording, asked.hearing)
+    for one in changed:
+        guard.note(services, who.person, CourtAction.ASSIGN.value, decision, Subject(asked.hearing, one))
+    return s.Assigned(recordings=list(changed))
 
 
 @router.get("/{recording}")

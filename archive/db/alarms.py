@@ -110,7 +110,8 @@ def _raise(session: Session, courtroom: uuid.UUID, origin: str, told: Told, now:
         .limit(1)
     )
     if row is not None:
-        row.cleared_utc, row.times, row.detail = None, row.times + 1, told.detail
+        row.cleared_utc, row.times = None, row.times + 1
+        row.detail, row.recording_id = told.detail, told.recording
         return
     session.add(
         t.RoomAlarm(

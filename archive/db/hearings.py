@@ -85,6 +85,7 @@ class RecordingSummary:
     state: RecordingState
     started_utc: datetime
     duration_ms: int | None
+    continues: str | None  # the one before it that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +371,7 @@ def _recordings(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.
     for row in session.scalars(query) if ids else ():
         if row.hearing_id is not None:
             found[row.hearing_id].append(
-                RecordingSummary(row.id, recording_state(row), row.started_utc, duration_ms(row))
+                RecordingSummary(row.id, recording_state(row), row.started_utc, duration_ms(row), row.continues)
             )
     return found
 

@@ -42,6 +42,18 @@ class Line:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class NewRecording:
+    """A recording that begins; `hearing` null = assigned to none."""
+
+    id: str
+    hearing: uuid.UUID | None
+    started_utc: datetime
+    key_sha256: str
+    continues: str | None = None
+    adhoc: Mapping[str, str] | None = None
+
+
 def intake(session: Session, recording: str) -> Intake | None:
     """The recording with its row locked, so that what arrives for it is taken in one after another."""
     row = session.execute(
@@ -68,24 +80,31 @@ def intake(session: Session, recording: str) -> Intake | None:
     )
 
 
-def add_recording(
-    session: Session, agent: Agent, recording: str, hearing: uuid.UUID | None, started_utc: datetime, key_sha256: str
-) -> bool:
+def add_recording(session: Session, agent: Agent, new: NewRecording) -> bool:
     """A new open recording; False when it is there already."""
     made = session.execute(
         insert(t.Recording)
         .values(
-            id=recording,
-            hearing_id=hearing,
+            id=new.id,
+            hearing_id=new.hearing,
             courtroom_id=agent.courtroom_id,
             agent_id=agent.id,
-            key_sha256=key_sha256,
-            started_utc=started_utc,
+            key_sha256=new.key_sha256,
+            started_utc=new.started_utc,
+            continues=new.continues,
+            adhoc=dict(new.adhoc) if new.adhoc else None,
         )
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(t.Recording.id)
     )
     return made.first() is not None
+
+
+def hearing_of(session: Session, recording: str, courtroom: uuid.UUID) -> uuid.UUID | None:
+    """The hearing of another recording of the room."""
+    return session.scalar(
+        select(t.Recording.hearing_id).where(t.Recording.id == recording, t.Recording.courtroom_id == courtroom)
+    )
 
 
 def add_sources(session: Session, recording: str, sources: Iterable[Source]) -> None:

@@ -25,7 +25,8 @@ class Room:
     seen_utc: datetime | None
     state: Mapping[str, Any] | None
     recording: str | None
-    hearing: uuid.UUID | None  # of the running recording, else the next one scheduled
+    hearing: uuid.UUID | None  # of the running recording; while nothing is recorded the next one scheduled
+    without_hearing: bool = False  # what runs belongs to no hearing of the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,28 @@ def _room(session: Session, row: t.Courtroom, now: datetime) -> Room:
     spoken = session.execute(_spoken(row.id)).first()
     state = dict(spoken.state) if spoken else None
     recording = state.get("recording") if state else None
-    hearing = _hearing_of(session, recording) if recording else None
+    running = _running_hearing(session, row.id, recording, state or {}) if recording else None
     return Room(
         courtroom=names(row),
         seen_utc=spoken.seen_utc if spoken else None,
         state=state,
         recording=recording,
-        hearing=hearing or _next_hearing(session, row.id, now),
+        hearing=running if recording else _next_hearing(session, row.id, now),
+        without_hearing=bool(recording) and running is None and not (state or {}).get("hearing"),
     )
+
+
+def _running_hearing(
+    session: Session, courtroom: uuid.UUID, recording: str, state: Mapping[str, Any]
+) -> uuid.UUID | None:
+    """The hearing of the running recording; before it is registered, the room's hearing that its agent names."""
+    if known := _hearing_of(session, recording):
+        return known
+    try:
+        named = uuid.UUID(str(state.get("hearing")))
+    except ValueError:
+        return None
+    return session.scalar(select(t.Hearing.id).where(t.Hearing.id == named, t.Hearing.courtroom_id == courtroom))
 
 
 def _spoken(courtroom: uuid.UUID) -> Select[tuple[datetime, dict[str, Any]]]:

@@ -59,7 +59,8 @@ def register_recording(
 ) -> bool:
     """Open a recording of this agent; False when it was open already.
 
-    A hearing that is unknown or of another room does not stop a recording: it stays unassigned.
+    A hearing that is unknown or of another room does not stop a recording: it stays unassigned. One that
+    names no hearing and continues another recording belongs to that one's hearing.
 
     Raises:
         Damaged: the line, the key or the signature is not what it should be.
@@ -73,7 +74,10 @@ def register_recording(
     start = _check_start(record, agent, recording, hearing, started_utc, key)
     fingerprint = accept_key(session, agent, key)
     ours = _assignable(session, agent, recording, hearing)
-    if not rows.add_recording(session, agent, recording, ours, parse_iso(record.t), fingerprint):
+    if hearing is None and start.continues:
+        ours = rows.hearing_of(session, start.continues, agent.courtroom_id)
+    new = rows.NewRecording(recording, ours, parse_iso(record.t), fingerprint, start.continues, start.adhoc)
+    if not rows.add_recording(session, agent, new):
         _check_same(session, agent, recording, start_line)
         return False
     rows.add_sources(session, recording, start.sources)

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from archive.domain.chain import Kind, Record
 from archive.domain.errors import Damaged
-from archive.domain.ids import NAME
+from archive.domain.ids import NAME, RECORDING_ID
 from archive.domain.media import GapCause, RunEnd, Segment, SegmentWhy, Source, SourceKind, StopReason
 from archive.domain.wall import parse_iso
 
 E = TypeVar("E", bound=StrEnum)
+MOST_CHARS = 1000  # of what a person typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Start:
     hearing: str | None
     key_sha256: str
     sources: tuple[Source, ...]
+    continues: str | None = None  # the recording before it that broke off
+    adhoc: Mapping[str, str] | None = None  # case_number and title of a hearing that is in no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,29 @@ def _start(f: Mapping[str, Any]) -> Start:
         raise Damaged("two sources have one name")
     hearing = None if f["hearing"] is None else _text(f, "hearing")
     return Start(
-        _text(f, "recording"), _name(f, "courtroom"), _text(f, "agent"), hearing, _sha(f, "key_sha256"), sources
+        recording=_text(f, "recording"),
+        courtroom=_name(f, "courtroom"),
+        agent=_text(f, "agent"),
+        hearing=hearing,
+        key_sha256=_sha(f, "key_sha256"),
+        sources=sources,
+        continues=_continues(f),
+        adhoc=_adhoc(f),
     )
+
+
+def _continues(f: Mapping[str, Any]) -> str | None:
+    """Anything odd is left out: it must not keep a recording from the archive."""
+    value = f.get("continues")
+    is_one = isinstance(value, str) and RECORDING_ID.fullmatch(value) and value != f["recording"]
+    return value if is_one else None
+
+
+def _adhoc(f: Mapping[str, Any]) -> Mapping[str, str] | None:
+    value = f.get("adhoc")
+    if not isinstance(value, Mapping):
+        return None
+    return {name: str(value.get(name) or "").replace("\0", "")[:MOST_CHARS] for name in ("case_number", "title")}
 
 
 def _source(f: Mapping[str, Any]) -> Source:

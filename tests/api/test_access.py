@@ -130,6 +130,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
     ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
     ("GET", "/api/v1/hearings/{hearing}/commands/{command}"): (HEARING, Action.LEVELS),
+    ("GET", "/api/v1/recordings/unassigned"): "own court, in test_assignment",
+    ("PUT", "/api/v1/recordings/{recording}/hearing"): "own court, in test_assignment",
     ("GET", "/api/v1/recordings/{recording}"): (RECORDING, Action.LIST),
     ("GET", "/api/v1/recordings/{recording}/transcript"): (RECORDING, Action.READ),
     ("GET", "/api/v1/recordings/{recording}/live"): (RECORDING, Action.LEVELS),

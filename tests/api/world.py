@@ -165,7 +165,7 @@ def _hearings() -> list[dict[str, Any]]:
 class Recorder:
     """A chain made and signed like an agent's; media are any bytes."""
 
-    def __init__(self, agent: str, room: str, hearing: uuid.UUID | None, signer: Signer) -> None:
+    def __init__(self, agent: str, room: str, hearing: uuid.UUID | None, signer: Signer, **start: Any) -> None:
         self.signer = signer
         self.room = room
         self.id = new_recording_id(NOW)
@@ -184,6 +184,7 @@ class Recorder:
             hearing=str(hearing) if hearing else None,
             key_sha256=key,
             sources=[source],
+            **start,
         )
         self.add(Kind.RUN, source="mics", run=1)
 
@@ -215,11 +216,18 @@ _SIGNERS: dict[str, Signer] = {}
 
 
 def record(
-    url: str, services: Services, token: str, room: str, hearing: uuid.UUID | None, *, close: bool = True
+    url: str,
+    services: Services,
+    token: str,
+    room: str,
+    hearing: uuid.UUID | None,
+    *,
+    close: bool = True,
+    **start: Any,
 ) -> str:
-    """A recording of three segments, sent as an agent sends it; its id."""
+    """A recording of three segments, sent as an agent sends it; its id. `start`: more of its start line."""
     agent = "agent-9" if room == "room-9" else "agent-1"
-    made = Recorder(agent, room, hearing, _SIGNERS.setdefault(agent, Signer.generate()))
+    made = Recorder(agent, room, hearing, _SIGNERS.setdefault(agent, Signer.generate()), **start)
     with httpx.Client(base_url=f"{url}/api/v1/agent", headers={"Authorization": f"Bearer {token}"}) as http:
         _register(http, made, hearing)
         for number in range(1, 4):
