@@ -135,7 +135,7 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     health = MachineHealth(spool, alarms, clock, settings, contact.clock_offset_ms)
     keeper = Keeper(settings, signer, clock, spool, alarms, standby)
     schedule = Schedule(spool.home, clock, agent.time_zone)
-    check = Preflight(settings, signer, clock, spool, alarms, contact, standby)
+    check = Preflight(settings, signer, clock, spool, alarms, contact, keeper.readiness, standby)
     first_parts = FirstParts(keeper, alarms, clock, settings.recording.sync_interval_s)
     handover = HandOver(spool.home, uploader)
     view = View(

@@ -50,6 +50,13 @@ NO_ANSWER = Finding(
     "Устройство не отвечает; проверьте питание и кабель.",
     "The device does not answer; check its power and cable.",
 )
+WRONG_NAMES = Finding(
+    "wrong_names",
+    "fail",
+    "Микрофон атаулары арналар санына сәйкес емес, олар нөмірленіп жазылады; agent.channels баптауын түзетіңіз.",
+    "Названия микрофонов не подходят к числу каналов, они пишутся под номерами; исправьте agent.channels.",
+    "The names of the microphones do not fit the channels, which are recorded by number; correct agent.channels.",
+)
 UNREADABLE = Finding(
     "unreadable",
     "fail",

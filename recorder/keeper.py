@@ -24,8 +24,7 @@ from recorder.aftercare import Aftercare
 from recorder.alarms import AlarmBook
 from recorder.earlier import earlier_of, tie_of
 from recorder.folder import Folder
-from recorder.plan import plan_sources
-from recorder.program import ffmpeg_program
+from recorder.readiness import Readiness
 from recorder.recording import Before, Origin, Recording
 from recorder.run import Intent
 from recorder.source import Planned
@@ -94,6 +93,7 @@ class Keeper:
         self._spool, self._alarms, self._standby = spool, alarms, standby
         self._wanted = Wanted(spool.volumes)
         self._aftercare = Aftercare(settings, clock)
+        self.readiness = Readiness(settings, clock)
         self._task: Task | None = None  # what is being recorded
         self._begun_s = 0.0
         self.recording: Recording | None = None
@@ -246,11 +246,10 @@ class Keeper:
         return replace(self._task, continues=recording.id, before=before, planned=tuple(recording.planned_now()))
 
     def _begin(self, task: Task, volume: Path | None = None) -> None:
-        agent, least = self._settings.agent, self._settings.recording.min_free_mb << 20
+        least = self._settings.recording.min_free_mb << 20
         volume = volume or self._spool.choose(least)
         self._let_go()
-        program = ffmpeg_program(self._settings)
-        planned = task.planned or plan_sources(agent.sources, agent.channels, program, log.warning)
+        planned = task.planned or self.readiness.plan().planned
         try:
             recording = self._started(task, planned, volume)
         except Misconfigured as error:  # it said that it would take something, and then did not

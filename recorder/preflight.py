@@ -27,8 +27,7 @@ from recorder import findings as f
 from recorder.alarms import AlarmBook
 from recorder.contact import Contact
 from recorder.keys import load_signer
-from recorder.plan import plan_sources
-from recorder.program import ffmpeg_program
+from recorder.readiness import Readiness
 from recorder.recording import Origin, Recording
 from recorder.run import Intent
 from recorder.source import Planned, SourceOwner
@@ -83,10 +82,11 @@ class Preflight:
         spool: Spool,
         alarms: AlarmBook,
         contact: Contact,
+        readiness: Readiness,
         standby: Listener | None = None,
     ) -> None:
         self._settings, self._signer, self._clock, self._spool = settings, signer, clock, spool
-        self._alarms, self._contact, self._standby = alarms, contact, standby
+        self._alarms, self._contact, self._readiness, self._standby = alarms, contact, readiness, standby
         self._now: Check | None = None
         self._listening = True
 
@@ -97,7 +97,7 @@ class Preflight:
         if self._standby is not None:
             self._standby.stop()
         self._listening = False
-        self._now = Check(self._settings, self._signer, self._clock, self._spool, self._contact)
+        self._now = Check(self._settings, self._signer, self._clock, self._spool, self._contact, self._readiness)
         self._now.start()
 
     def abandon(self, *, listen: bool = False) -> None:
@@ -147,9 +147,17 @@ class Preflight:
 class Check:
     """One check, from its first look to its result."""
 
-    def __init__(self, settings: Settings, signer: Signer, clock: Clock, spool: Spool, contact: Contact) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        signer: Signer,
+        clock: Clock,
+        spool: Spool,
+        contact: Contact,
+        readiness: Readiness,
+    ) -> None:
         self._settings, self._signer, self._clock, self._spool = settings, signer, clock, spool
-        self._contact = contact
+        self._contact, self._readiness = contact, readiness
         self._begun: datetime = clock.utc()
         self._items = _items(settings)
         self._lock = threading.Lock()
@@ -244,13 +252,16 @@ class Check:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _record_and_judge(self, volume: Path, folder: Path) -> None:
-        agent = self._settings.agent
-        planned = plan_sources(agent.sources, agent.channels, ffmpeg_program(self._settings), log.info)
+        plan = self._readiness.plan(whole=True)
+        planned = plan.planned
         for one in planned:
+            trouble = plan.troubles.get(one.source.name, "")
             if one.streams is None:
-                self._find("source", f.NO_ANSWER, source=one.source.name)
+                self._find("source", f.NO_ANSWER, source=one.source.name, detail=trouble)
             else:
                 self._name_channels(one)
+                if trouble:
+                    self._find("source", f.WRONG_NAMES, source=one.source.name, detail=trouble)
         answering = [one for one in planned if one.streams is not None]
         if not answering or self._given_up.is_set():
             self._find("test", f.TEST_FAILED)

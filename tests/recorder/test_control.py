@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from archive.domain.events import BY_CODE, EVENTS
+from archive.domain.wall import parse_iso
 from archive.verify import verify
 from recorder.answers import Answer
 from recorder.states import Refused, State, Wish, after
+from recorder.streams import FETCH_TIMEOUT_S
 from tests.recorder.console import chain
 from tests.recorder.room import Courtroom, courtroom, settings_of
 from tests.waiting import wait_for
@@ -202,3 +206,31 @@ def test_a_source_that_gives_nothing_is_waited_for_before_the_light_is_lit(tmp_p
         wait_for(camera_is_durable, 20, "the camera's first segment")
         assert not room.state()["secured"]
         room.done("stop")
+
+
+def test_a_camera_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> None:
+    """It takes the connection and says nothing; microphones whose names do not fit are recorded by number."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        sources = {
+            "cam": f"rtsp://127.0.0.1:{mute.getsockname()[1]}/main",
+            "hall": "lavfi:sine=440",
+            "bad": "lavfi:aevalsrc=0|0:s=48000",
+        }
+        settings = settings_of(tmp_path, sources=sources, channels={"bad": ("one", "two", "three")})
+        with courtroom(settings) as room:
+            asked = datetime.now(UTC)
+            room.done("start", HEARING)
+            wait_for(lambda: room.state()["secured"], 30, "the hall's sound on the disk")
+            now = room.state()
+            assert {s["name"]: s["state"] for s in now["sources"]} == {
+                "cam": "down",
+                "hall": "running",
+                "bad": "running",
+            }
+            assert {a["source"] for a in now["alarms"] if a["code"] == "REC-001"} == {"cam"}
+            assert next(s["channels"] for s in now["sources"] if s["name"] == "bad") == ["mic1", "mic2"]
+            room.done("stop")
+    folder = room.recordings()[0]
+    waited_s = (parse_iso(chain(folder, "start")[0]["t"]) - asked).total_seconds()
+    assert waited_s < FETCH_TIMEOUT_S, "the start waited for the camera"
+    assert {gap["source"] for gap in chain(folder, "gap")} == {"cam"}
