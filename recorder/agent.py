@@ -137,7 +137,7 @@ def make_agent(settings: Settings, signer: Signer, clock: Clock) -> CourtroomAge
     schedule = Schedule(spool.home, clock, agent.time_zone)
     check = Preflight(settings, signer, clock, spool, alarms, contact, keeper.readiness, standby)
     first_parts = FirstParts(keeper, alarms, clock, settings.recording.sync_interval_s)
-    handover = HandOver(spool.home, uploader)
+    handover = HandOver(spool, uploader)
     view = View(
         keeper=keeper,
         spool=spool,

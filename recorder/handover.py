@@ -6,14 +6,13 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from archive.domain.chain import Kind, Record
-from archive.domain.errors import Damaged
+from archive.domain.chain import Kind, Record, parse_line
 from archive.domain.events import UNDO, undone
 from archive.domain.wall import ms_between, parse_iso
 from recorder.durable import write_whole
+from recorder.spool import Spool
 from recorder.upload import Uploader
 
 log = logging.getLogger(__name__)
@@ -24,16 +23,16 @@ GAPS_SHOWN = 200
 class HandOver:
     """The last hearing's summary, shown until the next start or until it is dismissed; outlives the agent."""
 
-    def __init__(self, home: Path, uploader: Uploader | None) -> None:
-        self._path, self._uploader = home / "handover.json", uploader
+    def __init__(self, spool: Spool, uploader: Uploader | None) -> None:
+        self._path, self._spool, self._uploader = spool.home / "handover.json", spool, uploader
         self._kept = self._read()
 
     def take(self, records: Sequence[Record]) -> None:
-        """A recording was closed by the court: keep what its chain says."""
+        """A recording was closed by the court: keep what its chain says, and the chains that it goes on with."""
         try:
-            self._kept = summarise_hearing(records)
+            self._kept = summarise_hearing([*self._earlier(records[0]), records])
             write_whole(self._path, json.dumps(self._kept, ensure_ascii=False).encode())
-        except (Damaged, KeyError, OSError):  # what is recorded is closed all the same
+        except Exception:  # what is recorded is closed all the same
             log.exception("the hand-over could not be kept")
 
     def forget(self) -> None:
@@ -51,25 +50,41 @@ class HandOver:
             return None
         stored, receipted = 0, False
         if self._uploader is not None:
-            stored = min(kept["segments"], getattr(self._uploader, "stored_segments", lambda _: 0)(kept["recording"]))
-            receipted = getattr(self._uploader, "receipted", lambda _: False)(kept["recording"])
+            stored = min(
+                kept["segments"],
+                sum(getattr(self._uploader, "stored_segments", lambda _: 0)(part) for part in kept["parts"]),
+            )
+            receipted = all(getattr(self._uploader, "receipted", lambda _: False)(part) for part in kept["parts"])
         return {**kept, "stored": stored, "receipted": receipted}
+
+    def _earlier(self, first: Record) -> list[list[Record]]:
+        """The chains of the same hearing before, oldest first: a volume that failed, an agent that was killed."""
+        folders = {folder.recording: folder for folder in self._spool.folders()}
+        chains: list[list[Record]] = []
+        while (folder := folders.pop(str(first.fields.get("continues")), None)) is not None:
+            lines = folder.chain.read_bytes().split(b"\n")[:-1]
+            chains.insert(0, [parse_line(line) for line in lines])
+            first = chains[0][0]
+        return chains
 
     def _read(self) -> dict[str, Any] | None:
         try:
             found = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) and {"recording", "segments"} <= found.keys() else None
+        return found if isinstance(found, dict) and {"recording", "segments", "parts"} <= found.keys() else None
 
 
-def summarise_hearing(records: Sequence[Record]) -> dict[str, Any]:
-    """What a closed chain says, for the person who hands the hearing over. Times in UTC, lengths in ms.
+def summarise_hearing(parts: Sequence[Sequence[Record]]) -> dict[str, Any]:
+    """What the chains of one hearing say, for the person who hands it over. Times in UTC, lengths in ms.
+
+    The last one is closed; those before it broke off, and what lies between is a gap line of the one that follows.
 
     Raises:
-        Damaged: a time in it cannot be read.
+        Damaged: a time in them cannot be read.
     """
-    first, last = records[0], records[-1]
+    first, last, closed = parts[0][0], parts[-1][-1], parts[-1][0]
+    records = [record for part in parts for record in part]
     gaps = [
         {name: r.fields.get(name) for name in ("source", "from_utc", "to_utc", "cause")}
         for r in records
@@ -79,16 +94,17 @@ def summarise_hearing(records: Sequence[Record]) -> dict[str, Any]:
         str(r.fields.get("code")) for r in records if r.kind is Kind.ALARM and r.fields.get("state") == "raised"
     )
     return {
-        "recording": first.fields["recording"],
-        "hearing": first.fields.get("hearing"),
-        "adhoc": first.fields.get("adhoc"),
+        "recording": closed.fields["recording"],
+        "parts": [part[0].fields["recording"] for part in parts],
+        "hearing": closed.fields.get("hearing"),
+        "adhoc": closed.fields.get("adhoc"),
         "started_utc": first.t,
         "ended_utc": last.t,
         "length_ms": ms_between(parse_iso(first.t), parse_iso(last.t)),
         "gaps": gaps[:GAPS_SHOWN],
-        "pauses_ms": _paused_ms(records),
+        "pauses_ms": sum(_paused_ms(part) for part in parts),
         "alarms": [{"code": code, "count": count} for code, count in sorted(raised.items())],
-        "events": _events(records),
+        "events": sum(_events(part) for part in parts),
         "segments": sum(r.kind is Kind.SEGMENT for r in records),
     }
 

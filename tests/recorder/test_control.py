@@ -188,6 +188,13 @@ def test_what_was_obeyed_is_not_obeyed_again_after_a_restart(tmp_path: Path) -> 
         assert room.done("note", id_="note-1", code="motion").detail == "noted already"
         assert room.state()["events"] == []
         room.done("stop")
+        told, folders = room.state()["handover"], room.recordings()
+        assert told["parts"] == [folder.name for folder in folders[-2:]], "the hearing went on in another recording"
+        assert told["started_utc"] == chain(folders[-2], "start")[0]["t"]
+        assert (told["events"], told["segments"]) == (1, sum(len(chain(f, "segment")) for f in folders[-2:]))
+        assert len(told["gaps"]) == sum(len(chain(f, "gap")) for f in folders[-2:]) >= 1
+    with courtroom(settings) as room:
+        assert room.state()["handover"] == told, "it outlives the agent"
     assert sum(len(chain(folder, "note")) for folder in room.recordings()) == 1
     assert all(verify(folder).ok for folder in room.recordings())
 
