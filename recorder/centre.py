@@ -61,7 +61,9 @@ class Centre:
             raise Misconfigured("agent.server is empty; name the API's address, or use: tyndau record")
         self._credentials, self._alarms = Credentials(agent, clock or SystemClock()), alarms
         base = f"{agent.server.rstrip('/')}/api/v1/agent"
-        self._http = httpx.Client(base_url=base, timeout=TIMEOUT_S, transport=transport)
+        self._http = httpx.Client(
+            base_url=base, headers={"Accept-Language": "en"}, timeout=TIMEOUT_S, transport=transport
+        )
         self.now_utc: datetime | None = None
         self._trouble = ""  # why the token was not renewed
         self._schedule: dict[str, Any] = {}
@@ -100,22 +102,22 @@ class Centre:
             credentials.pin(str(answer.get("archive_key_pem") or ""))
 
     def _renew_in_time(self) -> None:
-        if not self._credentials.due():
-            return
         try:
+            if not self._credentials.due():
+                return
             self.rotate_token()
             self._trouble = ""
-        except TyndauError as error:
+        except (TyndauError, OSError, KeyError, ValueError) as error:  # a full disk must not end the conversation
             self._credentials.put_off()
             if not isinstance(error, Unavailable):
-                self._trouble = str(error)
+                self._trouble = f"the token was not renewed: {error}"
 
     def _told(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """As `_call`, with a token renewed in time; the alarm says whether the centre lets this machine in."""
         self._renew_in_time()
         try:
             answer = self._call(method, path, body)
-        except Denied as error:
+        except (Denied, Misconfigured) as error:
             self._credentials.doubt()
             self._alarm(True, str(error))
             raise

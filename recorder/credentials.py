@@ -86,8 +86,7 @@ class Credentials:
 
     def put_off(self) -> None:
         """It could not be renewed: not again at once."""
-        held = self.held()
-        wait_s = held.life_s * AGAIN_AT if held else MOST_WAIT_S
+        wait_s = self._held.life_s * AGAIN_AT if self._held else MOST_WAIT_S
         self._not_before_s = self._clock.monotonic_s() + min(max(wait_s, LEAST_WAIT_S), MOST_WAIT_S)
 
     def signer(self) -> Signer:

@@ -303,3 +303,23 @@ def test_the_agents_client_renews_in_time_and_says_when_it_is_refused(
         centre.close()
     finally:
         assert brief.stop()
+
+
+def test_a_token_that_cannot_be_written_down_is_not_used(
+    running: Running, admin: SignedIn, court: Court, name: str, tmp_path: Path
+) -> None:
+    """A full disk: the machine goes on with the token it has, and says what is wrong."""
+    machine = let_in(admin, court, name, running.url)
+    key = tmp_path / "agent.key"
+    key.write_bytes(machine.signer.private_pem())
+    agent = type(Settings().agent)(server=running.url, key_file=key)
+    clock = SystemClock()
+    kept, alarms = Credentials(agent, clock), AlarmBook(clock)
+    write(kept.path, Held(machine.token, 86400, name, "room-1", running.url))
+    kept.path.with_name(f".{kept.path.name}.new").mkdir()  # where the new token would be written
+    centre = Centre(agent, clock=clock, alarms=alarms)
+    centre.state(IDLE)
+    centre.state(IDLE)
+    assert kept.token() == machine.token
+    assert [alarm.code for alarm in alarms.now()] == ["UPL-003"]
+    centre.close()

@@ -60,14 +60,17 @@ class Court:
 
 
 @contextmanager
-def running_court(folder: Path, home: Path, sources: dict[str, str]) -> Iterator[Court]:
-    """Start it in `folder`; the agent's key will lie in `home`, its sources are `sources`."""
+def running_court(folder: Path, home: Path, sources: dict[str, str], **server: str) -> Iterator[Court]:
+    """Start it in `folder`; the agent's key will lie in `home`, its sources are `sources`.
+
+    `server`: more of the API's environment.
+    """
     with embedded(folder / "data") as servers, Children(folder / "logs") as children:
         settings = servers.settings(Settings())
         upgrade(settings)
         sessions = make_sessions(settings, pool_size=2)
         hearing, clerk, token = _prepare(sessions)
-        env = environment(home) | _server_environment(settings)
+        env = environment(home) | server_environment(settings) | server
         api = children.start("api", [TYNDAU, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
         assert api.stdout
         url = json.loads(api.stdout.readline())["url"]
@@ -114,7 +117,8 @@ def _prepare(sessions: Sessions) -> tuple[uuid.UUID, uuid.UUID, str]:
         return made, clerk, catalogue.enrol_agent(session, ROOM, "agent-1")
 
 
-def _server_environment(settings: Settings) -> dict[str, str]:
+def server_environment(settings: Settings) -> dict[str, str]:
+    """The settings as a process of the data centre gets them."""
     storage = settings.storage
     return {
         "TYNDAU_DATA_DIR": str(settings.data_dir),
