@@ -39,6 +39,7 @@ LEAST_STEP_MS = 500
 CLOCK_SET = "REC-008"
 CLOCK_SET_S = 60.0  # how long the alarm stands
 LEAVE_S = 2.0
+CLOSED_S = 10.0  # how long a recording that goes on waits to know where this one's media end
 
 log = logging.getLogger(__name__)
 
@@ -243,10 +244,13 @@ class Recording:
 
     def as_before(self, cause: GapCause) -> Before:
         """What a recording that goes on with this one must know."""
-        ledgers = {owner.name: owner.ledger for owner in self.owners}
+        owners = {owner.name: owner for owner in self.owners}
 
         def reached(source: str) -> float | None:
-            utc = ledgers[source].reached if source in ledgers else None
+            if (owner := owners.get(source)) is None:
+                return None
+            owner.wait_closed(CLOSED_S)
+            utc = owner.ledger.reached
             return self._clock.moment_s(utc) if utc is not None else None
 
         return Before(cause, reached, {owner.name: owner.continued()[1] for owner in self.owners})

@@ -121,6 +121,10 @@ class SourceOwner:
         for thread in self._threads:
             thread.join()
 
+    def wait_closed(self, seconds: float) -> None:
+        """Return when its last part is closed, or after `seconds`."""
+        self._threads[1].join(seconds)
+
     def done(self) -> bool:
         """Whether no further run will come."""
         return not self._threads[0].is_alive()
@@ -132,7 +136,9 @@ class SourceOwner:
 
     def disk(self) -> RunEnd | None:
         """DISK_FULL or DISK_ERROR once the volume has failed it, known before its FFmpeg has ended; else None."""
-        run = self._run
+        run, failure = self._run, self.failure
+        if isinstance(failure, OSError):
+            return RunEnd.DISK_FULL if failure.errno in NO_SPACE else RunEnd.DISK_ERROR
         return self._disk or (run.disk if run else None)
 
     def continued(self) -> tuple[Planned, float | None]:
