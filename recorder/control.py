@@ -62,7 +62,7 @@ class Control:
     ) -> None:
         self._keeper, self._view, self._check = keeper, view, check
         self._schedule, self._handover, self._duty, self._answers = schedule, handover, duty, answers
-        self._asked: queue.Queue[tuple[Command, Callable[[Answer], None]]] = queue.Queue()
+        self._asked: queue.Queue[tuple[Command, Callable[[Answer], None], bool]] = queue.Queue()
         self._actions: Mapping[Wish, Callable[[Command], str]] = {
             Wish.START: self._start,
             Wish.STOP: self._stop,
@@ -77,11 +77,17 @@ class Control:
     # --- asking: any thread --------------------------------------------------------------------------
 
     def hand(self, command: Command, answered: Callable[[Answer], None]) -> None:
-        """Have `command` done; `answered` is called by the obeying thread. Returns at once."""
-        self._asked.put((command, answered))
+        """Have an order of the centre done; `answered` is called by the obeying thread. Returns at once.
+
+        It was given for one hearing, or for one that no list names, and is done for no other.
+        """
+        self._asked.put((command, answered, True))
 
     def ask(self, command: Command) -> Answer:
-        """Have `command` done and wait for what became of it."""
+        """Have done what a person in the courtroom wants, and wait for what became of it.
+
+        Whoever sits there sees what is recorded: without a hearing it is about that.
+        """
         answers: list[Answer] = []
         done = threading.Event()
 
@@ -89,7 +95,7 @@ class Control:
             answers.append(answer)
             done.set()
 
-        self.hand(command, take)
+        self._asked.put((command, take, False))
         if done.wait(PATIENCE_S):
             return answers[0]
         return Answer(command, False, "the courtroom is still busy with it; look at its state", None, "busy")
@@ -119,28 +125,28 @@ class Control:
     def turn(self, wait_s: float = 0.0) -> None:
         """Obey what is asked, one command a call; wait up to `wait_s` for one."""
         try:
-            command, answered = self._asked.get(timeout=wait_s) if wait_s else self._asked.get_nowait()
+            command, answered, exactly = self._asked.get(timeout=wait_s) if wait_s else self._asked.get_nowait()
         except queue.Empty:
             return
-        answered(self._answer(command))
+        answered(self._answer(command, exactly))
 
     def obey(self, command: Command) -> Answer:
         """Do `command` now, in the obeying thread, and remember the answer."""
-        return self._answer(command)
+        return self._answer(command, False)
 
-    def _answer(self, command: Command) -> Answer:
+    def _answer(self, command: Command, exactly: bool) -> Answer:
         """Each id is obeyed once: the same again gets the same answer."""
         known = self._answers.find(command)
         if known is not None:
             return Answer(command, known.ok, known.detail, known.recording, known.reason, known.says)
-        answer = self._obey(command)
+        answer = self._obey(command, exactly)
         self._answers.add(answer)
         return answer
 
-    def _obey(self, command: Command) -> Answer:
+    def _obey(self, command: Command, exactly: bool) -> Answer:
         reason, says = "", {}
         try:
-            detail, ok = self._do(command), True
+            detail, ok = self._do(command, exactly), True
         except Refused as refusal:
             why = refusal.why
             detail, ok, reason = str(refusal), False, why.code
@@ -153,7 +159,7 @@ class Control:
         recording = self._keeper.recording
         return Answer(command, ok, detail, recording.id if recording else None, reason, says)
 
-    def _do(self, command: Command) -> str:
+    def _do(self, command: Command, exactly: bool) -> str:
         try:
             wish = Wish(command.kind)
         except ValueError as error:
@@ -162,12 +168,12 @@ class Control:
             raise Refused(TOO_OLD)
         after(state_of(self._keeper, self._check), wish)
         if wish in _OF_THE_HEARING:
-            self._check_hearing(command.hearing)
+            self._check_hearing(command.hearing, exactly)
         return self._actions[wish](command)
 
-    def _check_hearing(self, hearing: str | None) -> None:
+    def _check_hearing(self, hearing: str | None, exactly: bool) -> None:
         """What is meant for one hearing must not stop or mark another: an order may arrive hours late."""
-        if hearing is None:
+        if hearing is None and not exactly:
             return
         keeper = self._keeper
         if keeper.recording is not None:

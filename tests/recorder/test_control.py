@@ -14,6 +14,7 @@ from archive.domain.events import BY_CODE, EVENTS
 from archive.domain.wall import parse_iso
 from archive.verify import verify
 from recorder.answers import Answer
+from recorder.centre import Command
 from recorder.states import Refused, State, Wish, after
 from recorder.streams import FETCH_TIMEOUT_S
 from tests.recorder.console import chain
@@ -171,6 +172,23 @@ def test_the_console_and_the_centre_at_the_same_moment(room: Courtroom) -> None:
     room.done("stop")
     assert len(room.recordings()) == 1
     assert sorted(note["text"] for note in chain(room.recordings()[0], "note")) == ["0", "1", "2"]
+
+
+def test_an_order_of_the_centre_is_for_one_hearing_and_not_for_ever(room: Courtroom) -> None:
+    answers: list[Answer] = []
+
+    def order(kind: str, hearing: str | None, age_s: float = 0.0) -> Answer:
+        number = len(answers)
+        room.agent.control.hand(Command(f"order-{number}", kind, hearing, {}, age_s), answers.append)
+        return wait_for(lambda: answers[number:], 20, "the answer")[0]
+
+    assert order("start", HEARING, 7200).reason == "too_old"
+    assert order("start", HEARING, 60).ok
+    assert order("stop", None).reason == "not_that_hearing", "it was for a hearing that no list names"
+    assert order("note", OTHER).reason == "not_that_hearing"
+    assert order("note", HEARING).ok
+    assert order("stop", HEARING, 7200).ok
+    assert len(room.recordings()) == 1
 
 
 def test_what_was_obeyed_is_not_obeyed_again_after_a_restart(tmp_path: Path) -> None:
