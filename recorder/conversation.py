@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 LIVE_S = 0.25
 IDLE_S = 2.0
 SCHEDULE_S = 60.0
+EVENTS = 20  # the newest that are told, several times a second over a line that may be thin; the chain brings them all
 MOST = 1000  # commands that are remembered as handed over
 
 
@@ -72,7 +73,8 @@ class Conversation:
         """Tell the state, take what is asked."""
         asked_s = self._clock.monotonic_s()
         try:
-            commands = centre.state(self._control.state())
+            state = self._control.state()
+            commands = centre.state({**state, "events": state["events"][-EVENTS:]})
         except TyndauError:
             self._contact.lost()
             raise

@@ -36,14 +36,17 @@ class EventLog:
         self._records = recording.chain.records
         self._seen = 0
         self._events: dict[int, Event] = {}
+        self._rows: list[dict[str, Any]] | None = None  # asked for several times a second, changed now and then
         self._paused_as = ""
         self._lock = threading.Lock()
 
     def rows(self) -> list[dict[str, Any]]:
-        """The last events, newest last."""
+        """The last events, newest last; not to be changed by who asks."""
         with self._lock:
             self._read()
-            return [asdict(event) for event in list(self._events.values())[-MOST:]]
+            if self._rows is None:
+                self._rows = [asdict(event) for event in list(self._events.values())[-MOST:]]
+            return self._rows
 
     def find(self, seq: object) -> Event | None:
         """The note with this line number; None when there is none that could be undone."""
@@ -73,6 +76,7 @@ class EventLog:
                 self._take(record)
 
     def _take(self, record: Record) -> None:
+        self._rows = None
         fields = record.fields
         code = str(fields.get("code") or NOTE)
         if record.kind is Kind.PAUSE:
