@@ -224,6 +224,7 @@ def confirm(session: Session, agent: uuid.UUID, fingerprint: str) -> str:
         session.add(t.AgentKey(sha256=row.key_sha256, agent_id=agent, public_pem=row.public_pem))
     row.confirmed_utc = func.now()
     found.courtroom_id, found.revoked_utc, found.by_code = row.courtroom_id, None, True
+    found.created_utc = func.now()  # from now on its silence counts
     session.flush()
     return found.name
 

@@ -95,7 +95,7 @@ class Agent(Base):
     courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
     name: Mapped[str] = mapped_column(unique=True)
     by_code: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # only keys that were confirmed
-    created_utc: Mapped[datetime] = _now()
+    created_utc: Mapped[datetime] = _now()  # when it was let in last
     revoked_utc: Mapped[datetime | None]  # null = may speak to us
 
 

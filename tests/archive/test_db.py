@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from archive.db import session as db
+from archive.db.agents import agent_by_token, new_token, sha256_of
 from archive.db.session import Sessions, make_engine, make_sessions, upgrade
 from archive.db.tables import Audit
 from archive.domain.errors import DatabaseUnavailable, Misconfigured
@@ -51,6 +52,33 @@ def test_two_upgrades_at_once_leave_one_whole_schema(postgres_url: str) -> None:
             assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
             assert connection.scalar(text("SELECT to_regclass('procrastinate_jobs') IS NOT NULL"))
         engine.dispose()
+
+
+def test_agents_of_the_first_schema_are_still_let_in(postgres_url: str) -> None:
+    token = new_token()
+    with fresh_database(postgres_url) as name:
+        settings = with_url(url_of(postgres_url, name))
+        engine = make_engine(settings)
+        with engine.begin() as connection:
+            command.upgrade(db._alembic(connection), "0001")
+            connection.execute(
+                text(
+                    "WITH court AS (INSERT INTO courts (code, name_kk, name_ru, name_en)"
+                    " VALUES ('court', '', '', '') RETURNING id),"
+                    " room AS (INSERT INTO courtrooms (court_id, code, name_kk, name_ru, name_en)"
+                    " SELECT id, 'room-1', '', '', '' FROM court RETURNING id)"
+                    " INSERT INTO agents (courtroom_id, name, token_sha256) SELECT id, 'agent-1', :sha256 FROM room"
+                ),
+                {"sha256": sha256_of(token)},
+            )
+        engine.dispose()
+        upgrade(settings)
+        sessions = make_sessions(settings, pool_size=1)
+        with sessions.begin() as session:
+            agent = agent_by_token(session, token)
+        sessions.kw["bind"].dispose()
+    assert agent is not None
+    assert (agent.name, agent.courtroom) == ("agent-1", "room-1")
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET allowed = false", "DELETE FROM audit", "TRUNCATE audit"])

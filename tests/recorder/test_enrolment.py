@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.db import enrolments
 from archive.jobs.context import job_context
 from archive.verify import verify
 from tests.recorder.console import TYNDAU, chain, environment
@@ -49,6 +50,7 @@ class Machine:
         own = {
             "TYNDAU_AGENT__NAME": NAME,
             "TYNDAU_AGENT__TOKEN": "",
+            "TYNDAU_RECORDING__SEGMENT_S": "2",
             "TYNDAU_AGENT__SPOOL": str(self.home / "spool"),
             "TYNDAU_AGENT__KEY_FILE": str(self.home / "agent.key"),
         }
@@ -70,24 +72,41 @@ class Machine:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def enrol(self) -> str:
+    def enrol(self, code: str) -> str:
         """Code, key, comparison by eye; the words of the machine's screen."""
-        code = self.centre("code", ROOM, NAME)
-        server = self.court.agent["TYNDAU_AGENT__SERVER"]
-        asking = self.start("enrol", "--server", server, "--code", code)
-        wait_for(lambda: "waits" in self.centre("list"), 30, "the machine that asks")
-        shown = re.findall(r"^  ((?:[0-9a-f]{4} ?)+)$", self.centre("list"), re.MULTILINE)
-        self.centre("confirm", NAME, *shown[0].split())
+        asking = self.start("enrol", "--server", self.court.agent["TYNDAU_AGENT__SERVER"], "--code", code)
+        pending = "SELECT key_sha256 FROM enrolments WHERE used_utc IS NOT NULL AND confirmed_utc IS NULL"
+        wait_for(lambda: self.court.value(pending), 60, "the machine that asks")
+        shown = _fingerprint(self.centre("list"))
+        self.centre("confirm", NAME, shown)
         screen, _ = asking.communicate(timeout=60)
         assert asking.returncode == 0, (self.home / "agent.log").read_text()
-        on_screen = "".join(re.findall(r"^  ((?:[0-9a-f]{4} ?)+)$", screen, re.MULTILINE)).replace(" ", "")
-        assert on_screen == shown[0].replace(" ", "")
+        assert _fingerprint(screen) == shown
         return screen
+
+    def enrol_again(self) -> None:
+        """The same without the centre's console, whose start takes long."""
+        with self.court.sessions.begin() as session:
+            code = enrolments.make_code(session, ROOM, NAME, None).code
+        asking = self.start("enrol", "--server", self.court.agent["TYNDAU_AGENT__SERVER"], "--code", code)
+        pending = "SELECT key_sha256 FROM enrolments WHERE used_utc IS NOT NULL AND confirmed_utc IS NULL"
+        key = wait_for(lambda: self.court.value(pending), 60, "the machine that asks")
+        with self.court.sessions.begin() as session:
+            agent = enrolments.agent_named(session, NAME)
+            assert agent
+            enrolments.confirm(session, agent, key)
+        asking.communicate(timeout=60)
+        assert asking.returncode == 0, (self.home / "agent.log").read_text()
+
+
+def _fingerprint(text: str) -> str:
+    """The groups of four that stand in it."""
+    return "".join(re.findall(r"^  ((?:[0-9a-f]{4} ?)+)$", text, re.MULTILINE)).replace(" ", "")
 
 
 def test_a_revoked_machine_records_on_and_comes_back(court: Court, tmp_path: Path) -> None:
     machine = Machine(court, tmp_path)
-    assert "Confirmed" in machine.enrol()
+    assert "Confirmed" in machine.enrol(machine.centre("code", ROOM, NAME))
     assert (tmp_path / "archive.pub").read_text().startswith("-----BEGIN PUBLIC KEY-----")
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("agent.key", "agent.token")] == [0o600] * 2
     agent = machine.start()
@@ -109,7 +128,7 @@ def test_a_revoked_machine_records_on_and_comes_back(court: Court, tmp_path: Pat
         assert court.value(sql) == 0
         assert not court.obeyed(ended)
 
-        machine.enrol()  # the running agent takes the new token up and hears the order that waited
+        machine.enrol_again()  # the running agent takes the new token up and hears the order that waited
         wait_for(lambda: court.obeyed(ended), 60, "the stop")
         wait_for(lambda: court.archived(folder.name), 60, "the whole recording in the archive")
     finally:
