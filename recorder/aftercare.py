@@ -42,9 +42,15 @@ class Aftercare:
         self._begin(recording.id, lambda: self.close_now(recording, reason))
 
     def salvage(self, folders: Sequence[Folder]) -> None:
-        """Close what a killed agent left."""
-        for folder in folders:
-            self._begin(folder.recording, lambda folder=folder: self._salvage_counted(folder))  # type: ignore[misc]
+        """Close what a killed agent left, oldest first: one may continue the other."""
+
+        def work() -> None:
+            for folder in folders:
+                self._salvage_counted(folder)
+
+        if folders:
+            self._begin("", work)
+            self._work |= {folder.recording: self._work[""] for folder in folders}
 
     def wait(self, folder: Folder | None = None) -> None:
         """Until that recording is closed, or all are; not for ever."""

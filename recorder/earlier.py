@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.domain.chain import Kind, Record, parse_chain
 from archive.domain.errors import Damaged
-from archive.domain.media import TICKS_PER_MS
+from archive.domain.media import TICKS_PER_MS, GapCause
 from archive.domain.wall import iso, parse_iso
 from recorder.folder import Folder
 from recorder.recording import Recording
@@ -38,6 +38,18 @@ def earlier_of(folder: Folder, tie: object, closed: Callable[[], None]) -> Calla
         return _steady_s(utc, tie) if utc is not None else None
 
     return reached
+
+
+def ended_before(volumes: Iterable[Path], recording: str, source: str) -> tuple[datetime, GapCause] | None:
+    """Where the media of a source end in the recording that broke off, and by what; None where nobody can tell."""
+    for volume in volumes:
+        with suppress(OSError, Damaged):
+            records = parse_chain((volume / recording / "chain.jsonl").read_bytes())
+            if (utc := _end_of_media(records, source)) is None:
+                return None
+            gaps = [r.fields for r in records if r.kind is Kind.GAP and r.fields["source"] == source]
+            return utc, GapCause(gaps[-1]["cause"]) if gaps else GapCause.KILLED
+    return None
 
 
 def _end_of_media(records: list[Record], source: str) -> datetime | None:

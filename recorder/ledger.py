@@ -135,7 +135,7 @@ class Ledger:
     def stop(self, now: datetime) -> None:
         """Nothing more is expected: what is still missing is missing up to `now`."""
         self._join_up()
-        if self._missing_since is not None and now > self._missing_since:
+        if self._missing_since is not None and (now > self._missing_since or self._cause is GapCause.KILLED):
             self._gap(now)
 
     def _gap_before(self, zero: datetime, start: int) -> None:

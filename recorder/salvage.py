@@ -13,7 +13,7 @@ from typing import Any
 from archive.domain.chain import Kind, Record
 from archive.domain.errors import Damaged
 from archive.domain.manifest import decode_manifest
-from archive.domain.media import TICKS_PER_MS, RunEnd, SegmentWhy, StopReason
+from archive.domain.media import TICKS_PER_MS, GapCause, RunEnd, SegmentWhy, StopReason
 from archive.domain.wall import parse_iso
 from archive.signing import Signer
 from config.clock import Clock
@@ -21,6 +21,7 @@ from config.log import report
 from config.settings import Settings
 from recorder.closing import COPY, describe_file
 from recorder.durable import NO_SPACE, sync_folder
+from recorder.earlier import ended_before
 from recorder.folder import ChainFile, Folder
 from recorder.keys import signer_of
 from recorder.ledger import Ledger
@@ -76,9 +77,12 @@ def _salvage(folder: Folder, settings: Settings, clock: Clock) -> Salvaged:
     if torn:
         chain.append(Kind.NOTE, code="chain_torn", text=f"{torn} bytes of a torn last line were cut off", by="salvage")
     died -= _steps(chain.records)
+    own = settings.agent
+    volumes = [folder.path.parent, own.spool, *([own.second_spool] if own.second_spool else [])]
     paused = _paused(chain.records)
     recovered = sum(
-        _Left(folder, chain, source["name"], died, paused).close() for source in chain.records[0].fields["sources"]
+        _Left(folder, chain, source["name"], died, paused, volumes).close()
+        for source in chain.records[0].fields["sources"]
     )
     finish(folder, chain, signer, StopReason.INTERRUPTED)
     return Salvaged(summarise(folder, chain.records), True, recovered, torn)
@@ -136,8 +140,11 @@ def _cut_checkpoints(folder: Folder) -> None:
 class _Left:
     """What one source left: closed files that the chain does not know yet, open parts, a run without an end."""
 
-    def __init__(self, folder: Folder, chain: ChainFile, source: str, died: datetime, paused: bool) -> None:
+    def __init__(
+        self, folder: Folder, chain: ChainFile, source: str, died: datetime, paused: bool, volumes: Sequence[Path]
+    ) -> None:
         self._folder, self._chain, self._source, self._died, self._paused = folder, chain, source, died, paused
+        self._volumes = volumes  # where the recording may lie that this one continues
         own = [r for r in chain.records if r.fields.get("source") == source]
         self._segments = [r for r in own if r.kind is Kind.SEGMENT]
         self._runs = [r for r in own if r.kind is Kind.RUN]
@@ -175,6 +182,13 @@ class _Left:
             missing_since=None if last_of_run else self._missing_since(),
             after_failure=last_end >= 0,
         )
+        if not self._segments and (before := self._before()) is not None:
+            (ended, cause), named = before, self._chain.records[0].fields["continues"]
+            self._ledger.follow(lambda: ended, cause, f"the recording before, {named}, broke off")
+
+    def _before(self) -> tuple[datetime, GapCause] | None:
+        named = self._chain.records[0].fields.get("continues")
+        return ended_before(self._volumes, str(named), self._source) if named else None
 
     def _missing_since(self) -> datetime | None:
         if self._paused:
