@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -44,11 +45,14 @@ def test_an_agent_that_falls_silent_in_a_recording_is_told_to_whoever_watches_it
     wrong = [{"code": "REC-001", "since_utc": "2026-09-14T05:15:00.000Z", "source": "cam", "detail": "unplugged"}]
     told = {"state": "recording", "recording": recording, "hearing": str(held.hearing), "alarms": wrong}
     operator, secretary = as_(court.person("operator")), as_(court.person("secretary"))
+
+    def speaks(state: dict[str, Any]) -> bool:
+        return agent.post("/state", json=state).status_code == 200
+
     second = Running(installation)
     watcher = Watcher(secretary, recording)
     try:
-        assert agent.post("/state", json=told).status_code == 200
-        wait_for(lambda: codes(operator) == {"REC-001"}, 10, "the agent's own alarm")
+        wait_for(lambda: speaks(told) and codes(operator) == {"REC-001"}, 20, "the agent's own alarm alone")
         wait_for(lambda: codes(operator) == {"REC-001", "ROM-001"}, 20, "the alarm that it is silent")
         wait_for(lambda: "ROM-001" in watcher.codes, 10, "the alarm in the recording's stream")
         (room,) = operator.get("/rooms").json()
@@ -56,8 +60,7 @@ def test_an_agent_that_falls_silent_in_a_recording_is_told_to_whoever_watches_it
         assert silent["origin"] == "centre"
         assert all(silent[text] for text in ("text_kk", "text_ru", "text_en"))
         assert silent["recording"] == recording
-        agent.post("/state", json=told | {"alarms": []})
-        wait_for(lambda: codes(operator) == set(), 10, "the end of both")
+        wait_for(lambda: speaks(told | {"alarms": []}) and codes(operator) == set(), 20, "the end of both")
     finally:
         watcher.end()
         assert second.stop()

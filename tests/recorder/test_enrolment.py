@@ -19,7 +19,7 @@ from tests.recorder.court import ROOM, Court, running_court, server_environment
 from tests.waiting import wait_for
 
 NAME = "room-1-pc"
-LIFE_S = 4  # of a token; a day in earnest
+LIFE_S = 6  # of a token; a day in earnest
 
 
 @pytest.fixture(scope="module")
