@@ -17,7 +17,7 @@ LOUD = 0.1  # -20 dB: quieter flat tops are rounding
 FLAT_SAMPLES = 8  # exactly equal ones in a row, near the block's peak
 WINDOW_S = 8
 NEEDED, NEEDED_SECONDS = 6, 3  # blocks, in so many of the seconds: neither a gavel nor a dropped microphone
-CLEAR_S = WINDOW_S
+CLEAN_SPEECH, CLEAN = 5 * BLOCKS_PER_S, 60 * BLOCKS_PER_S  # who was too loud must have spoken again, or long been quiet
 
 
 class Clipping:
@@ -27,15 +27,19 @@ class Clipping:
         self._channels = tuple(channels)
         self._clipped = np.zeros((WINDOW_S, BLOCKS_PER_S, len(channels)), bool)
         self._seen = 0
+        self._speech, self._since = np.zeros(len(channels), int), np.zeros(len(channels), int)  # blocks since the last
         self._on = np.zeros(len(channels), bool)
 
     def take(self, block: Block) -> list[Finding]:
         """What is wrong after this block."""
         second, tenth = divmod(self._seen % (WINDOW_S * BLOCKS_PER_S), BLOCKS_PER_S)
-        self._clipped[second, tenth] = self._is_clipped(block)
+        self._clipped[second, tenth] = clipped = self._is_clipped(block)
         self._seen += 1
+        self._since = np.where(clipped, 0, self._since + 1)
+        self._speech = np.where(clipped, 0, self._speech + block.speech)
         blocks, seconds = self._clipped.sum(axis=(0, 1)), self._clipped.any(axis=1).sum(axis=0)
-        self._on = (self._on & (blocks > 0)) | ((blocks >= NEEDED) & (seconds >= NEEDED_SECONDS))
+        over = (self._speech >= CLEAN_SPEECH) | (self._since >= CLEAN)
+        self._on = (self._on & ~over) | ((blocks >= NEEDED) & (seconds >= NEEDED_SECONDS))
         return [Finding(CLIPPING, name) for name, on in zip(self._channels, self._on, strict=True) if on]
 
     @staticmethod

@@ -8,8 +8,10 @@ spoke for long, nothing here moved with them, and the level is lower, or stiller
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recorder.health.held import Finding, Held
 from recorder.levels import BLOCKS_PER_S, FLOOR_DB, Block, Flags, Floats
@@ -17,12 +19,13 @@ from recorder.levels import BLOCKS_PER_S, FLOOR_DB, Block, Flags, Floats
 DEAD, SILENT = "REC-010", "REC-011"
 DEAD_DB = -85.0  # quieter than any microphone that is connected
 DEAD_BLOCKS, ALIVE_BLOCKS = 9 * BLOCKS_PER_S, BLOCKS_PER_S
-WINDOW = 30 * BLOCKS_PER_S
+WINDOW = 15 * BLOCKS_PER_S
 LEAST_WINDOW = 10 * BLOCKS_PER_S
 EACH = BLOCKS_PER_S  # signs of life are looked for once a second
-MOVES_R = 0.3  # correlation with the loudest other's level; by chance it stays far below
+MOVES_R = 0.4  # correlation with the loudest other's level; by chance it stays far below
 MOVES_DB = 1.0  # and by so much, over the range of the other's level
-NO_ROOM_DB = -75.0  # of the voice band: no room is so quiet
+NO_ROOM_DB = -75.0  # of the voice band: no room is so quiet, ...
+CALM_DB = 0.5  # ... and even the quietest booth is less calm
 UNDER_OWN_DB = 15.0  # below the noise that it had while it was known to live
 STIFF_DB, STIFF_BELOW_DB = 0.2, -55.0  # spread of an electric noise over tenths of a second; a room's is 0.5 and more
 FORGET = 0.01  # a second
@@ -50,7 +53,8 @@ class SilentLines:
         self._whole = np.full((WINDOW, channels), FLOOR_DB)  # of all there is: rumble tells a room
         self._others = np.full((WINDOW, channels), FLOOR_DB)  # the loudest other
         self._seen = 0
-        self._without_life = np.zeros(channels, int)  # blocks in which others spoke
+        self._spoken = np.zeros((WINDOW, channels), int)  # blocks in which others spoke, up to each block
+        self._lived = np.zeros(channels, int)  # the same at the last sign of life
         self._since_own = np.full(channels, WINDOW)  # blocks since somebody spoke here
         self._own_noise = np.full(channels, FLOOR_DB)  # while it was known to live
         self._raised_at = np.full(channels, FLOOR_DB)
@@ -63,7 +67,8 @@ class SilentLines:
         self._levels[at], self._whole[at], self._others[at] = block.voice_db, block.rms_db, others_db
         self._seen += 1
         self._since_own = np.where(block.speech, 0, self._since_own + 1)
-        self._without_life = np.where(block.speech, 0, self._without_life + others_speak)
+        self._spoken[at] = spoken = self._spoken[at - 1] + (others_speak & ~block.speech)
+        self._lived = np.where(block.speech, spoken, self._lived)
         self.on &= ~block.speech
         if self._seen % EACH == 0 and self._seen >= LEAST_WINDOW:
             self._judge()
@@ -71,8 +76,9 @@ class SilentLines:
 
     def new_run(self) -> None:
         """The source was opened anew: what was heard before says nothing of the lines now."""
+        self._lived = self._spoken[self._seen % WINDOW - 1].copy()
+        self._spoken[-1] = self._lived
         self._seen = 0
-        self._without_life[:] = 0
 
     def _others_of(self, block: Block, elsewhere_db: float | None) -> tuple[Floats, Flags]:
         """For each channel the level of the loudest other, and whether another speaks."""
@@ -87,12 +93,15 @@ class SilentLines:
         levels, others = self._window(self._levels, count), self._window(self._others, count)
         whole = self._window(self._whole, count)
         middle, moves = np.median(levels, axis=0), _moves(levels, others)
-        self._without_life[moves] = 0
+        spoken = self._window(self._spoken, count)
+        self._lived = np.where(
+            moves, np.maximum(self._lived, spoken[0]), self._lived
+        )  # it lived in the window, or later
         self._learn(np.percentile(levels, 20, axis=0), moves | (self._since_own < LEAST_WINDOW))
         spread = np.subtract(*np.percentile(whole, [84, 16], axis=0)) / 2
         stiff = (spread < STIFF_DB) & (np.median(whole, axis=0) < STIFF_BELOW_DB)
-        low = (middle < NO_ROOM_DB) | (middle < self._own_noise - UNDER_OWN_DB)
-        bad = (self._without_life >= self._after) & (stiff | low)
+        low = ((middle < NO_ROOM_DB) & (spread < CALM_DB)) | (middle < self._own_noise - UNDER_OWN_DB)
+        bad = ~moves & (spoken[-1] - self._lived >= self._after) & (stiff | low)
         self._raised_at = np.where(bad & ~self.on, middle, self._raised_at)
         last_second = np.median(levels[-BLOCKS_PER_S:], axis=0)
         self.on = (self.on | bad) & ~moves & ~(last_second > self._raised_at + BACK_DB)
@@ -103,7 +112,7 @@ class SilentLines:
         learnt = np.where(risen, noise_db, self._own_noise + FORGET * (noise_db - self._own_noise))
         self._own_noise = np.where(alive, learnt, self._own_noise)
 
-    def _window(self, ring: Floats, count: int) -> Floats:
+    def _window(self, ring: NDArray[Any], count: int) -> NDArray[Any]:
         """The last `count` rows, oldest first."""
         return np.roll(ring, -(self._seen % WINDOW), axis=0)[WINDOW - count :] if count == WINDOW else ring[:count]
 

@@ -35,7 +35,7 @@ class Hum:
     TIMES_REST = 4.0
     LOW_SHARE = 0.3  # of it at 50 and 100 Hz: a tone at another multiple is no hum
     STEADY = 2.0  # seconds within 3 dB of the least
-    CLEAR = 0.5  # of what raises it
+    CLEAR = 0.25  # of what it was: speech may hide it, but does not make it less
     REST_HZ = slice(30, 2000)
 
     def __init__(self, channels: Sequence[str]) -> None:
@@ -44,7 +44,8 @@ class Hum:
         self._hum, self._rest = np.full((self.SECONDS, count), np.nan), np.full((self.SECONDS, count), np.nan)
         self._low = np.zeros((self.SECONDS, count))
         self._seen = 0
-        self._held = Held(count, 1, 3)
+        self._raised = np.zeros(count)  # power when it was raised
+        self._held = Held(count, 1, 2)
         peaks = np.arange(1, self.HARMONICS + 1) * self.MAINS_HZ
         self._bins = (peaks[:, None] + np.arange(-self.WIDTH_HZ, self.WIDTH_HZ + 1)[None, :]).ravel()
 
@@ -72,8 +73,8 @@ class Hum:
         low = np.take_along_axis(self._low, quietest[None, :], axis=0)[0] >= self.LOW_SHARE * least
         steady = (self._hum < self.STEADY * least).sum(axis=0) * 2 > self.SECONDS
         bad = (least > self.LEAST) & (least > self.TIMES_REST * rest) & low & steady
-        good = (least < self.CLEAR * self.LEAST) | (least < self.CLEAR * self.TIMES_REST * rest)
-        self._held.take(bad, good & ~bad)
+        self._raised = np.where(bad & ~self.on, least, self._raised)
+        self._held.take(bad, least < np.maximum(self.CLEAR * self._raised, 0.5 * self.LEAST))
 
 
 class Twins:
@@ -103,19 +104,20 @@ class Twins:
         active = voice_db > self.ACTIVE_DB
         either = active[self._pairs].any(axis=1)
         both = active[self._pairs].all(axis=1) & ~unfit[self._pairs].any(axis=1)
-        alike = self._alike(spectrum) if either.any() else np.zeros(len(self._pairs))
+        alike = self._alike(spectrum, both) if either.any() else np.zeros(len(self._pairs))
         self._held.take(both & (alike > self.SAME_R), either & (alike < self.OTHER_R))
         return self._findings()
 
-    def _alike(self, spectrum: Spectrum) -> Floats:
-        """For each pair of equal gain the correlation at the best small delay; 0 where the gain differs."""
+    def _alike(self, spectrum: Spectrum, both: Flags) -> Floats:
+        """For each pair of equal gain the correlation, of those that are `both` active at the best small delay;
+        0 where the gain differs."""
         shaped = spectrum[self.BAND_HZ] * self._weight
         energy = np.maximum(np.einsum("fc,fc->c", shaped, shaped.conj()).real.astype(np.float64), 1e-30)
         together = (shaped.conj().T @ shaped).real.astype(np.float64)
         first, second = self._pairs.T
         alike = together[first, second] / np.sqrt(energy[first] * energy[second])
         equal = np.abs(10 * np.log10(energy[first] / energy[second])) < self.GAIN_DB
-        for at in np.flatnonzero(equal & (alike < self.SAME_R)):
+        for at in np.flatnonzero(equal & both & (alike < self.SAME_R)):
             if _same_colour(shaped[:, first[at]], shaped[:, second[at]]):
                 alike[at] = self._delayed(shaped[:, first[at]], shaped[:, second[at]])
         return np.where(equal, alike, 0.0)
