@@ -206,11 +206,46 @@ define(
     en="The archive cannot be reached; the recording is kept on this machine and sending is retried.",
 )
 define(
+    "UPL-002",
+    logging.WARNING,
+    kk="Жазба мұрағатқа тым ұзақ кезекте тұр; ол осы машинада сақталуда. Желі мен жіберу жылдамдығын тексеріңіз.",
+    ru="Запись слишком долго ждёт отправки в архив; она хранится на этой машине. Проверьте сеть и её скорость.",
+    en="The recording has waited too long for the archive; it is kept on this machine. Check the network.",
+)
+define(
     "UPL-003",
     logging.ERROR,
     kk="Орталық бұл машинаны қабылдамайды; жазу жалғасуда. Әкімшіге айтып, машинаны қайта тіркеңіз.",
     ru="Центр не принимает эту машину; запись продолжается. Сообщите администратору и зарегистрируйте её заново.",
     en="The centre refuses this machine; recording goes on. Tell the administrator and enrol it again.",
+)
+define(
+    "UPL-004",
+    logging.ERROR,
+    kk="Мұрағат түбіртегі осы жазбаға сәйкес емес; мұнда ештеңе өшірілмейді. Әкімшімен кілттерді салыстырыңыз.",
+    ru="Квитанция архива не подходит к этой записи; здесь ничего не удаляется. Сообщите администратору, сверьте ключи.",
+    en="The archive's receipt does not fit this recording; nothing is deleted here. Compare the keys.",
+)
+define(
+    "UPL-005",
+    logging.ERROR,
+    kk="Осы машинадағы үзінді жазылғанымен сәйкес емес немесе оқылмайды; ол жіберілмейді. Дискіні ауыстырыңыз.",
+    ru="Фрагмент на этой машине не тот, что был записан, или не читается; он не отправлен. Проверьте и замените диск.",
+    en="A segment on this machine is not what was recorded or cannot be read; it was not sent. Check the disk.",
+)
+define(
+    "UPL-006",
+    logging.WARNING,
+    kk="Мұрағат кілті алғаш рет көрініп, бекітілді. Оның іздік белгісін әкімшімен салыстырыңыз.",
+    ru="Ключ архива встречен впервые и закреплён. Сверьте его отпечаток с администратором.",
+    en="The archive's key was seen for the first time and pinned. Compare its fingerprint with the administrator.",
+)
+define(
+    "UPL-007",
+    logging.ERROR,
+    kk="Қойма жазба үзіндісін қабылдамады; ол осы машинада сақталуда. Агенттің қоймадағы тіркелгісін тексеріңіз.",
+    ru="Хранилище не приняло фрагмент записи; он хранится на этой машине. Проверьте учётную запись агента в хранилище.",
+    en="The store refuses a segment; it is kept on this machine. Check the agent's account at the store.",
 )
 define(
     "ASR-001",

@@ -100,6 +100,10 @@ class Agent(Section):
     console_port: int = Field(8430, ge=0, le=65535)  # the local console, on 127.0.0.1 alone; 0 = none
     console_pin: SecretStr = SecretStr("")  # better set by `tyndau agent pin`; without one the console lets nobody in
     console_title: str = ""  # court and room as the console shows them; empty = the room's code
+    upload_kbit_s: int = Field(0, ge=0)  # 0 = as fast as the line is; below what is recorded, the archive falls behind
+    backlog_alarm_s: int = Field(60, ge=5)  # a segment that waits longer for the archive is the alarm UPL-002
+    keep_local_days: int = Field(7, ge=0)  # what the archive has signed for is deleted here after so many days
+    make_room_below_mb: int = Field(0, ge=0)  # signed-for recordings go earlier when less is free; 0 = never
 
 
 class Recording(Section):

@@ -28,6 +28,7 @@ from recorder.duty import Begin, Duty
 from recorder.handover import HandOver
 from recorder.health.machine import MachineHealth
 from recorder.keeper import Keeper
+from recorder.keys import key_path
 from recorder.levels import Level
 from recorder.preflight import Preflight
 from recorder.schedule import Schedule
@@ -35,7 +36,7 @@ from recorder.secured import FirstParts
 from recorder.spool import Spool
 from recorder.standby import Standby
 from recorder.states import Wish
-from recorder.upload import Uploader
+from recorder.upload import Rules, Uploader
 from recorder.view import View
 
 if TYPE_CHECKING:
@@ -173,10 +174,13 @@ def _console(settings: Settings, control: Control, clock: Clock, alarms: AlarmBo
 
 
 def _uploader(settings: Settings, spool: Spool, signer: Signer, clock: Clock, alarms: AlarmBook) -> Uploader:
+    from archive.storage.pace import Pace
     from archive.storage.s3 import open_store
 
-    store = open_store(settings.storage, settings.storage.evidence_bucket)
-    return Uploader(spool, store, Centre(settings.agent), signer, clock, alarms, settings.storage.retention_days)
+    agent, storage = settings.agent, settings.storage
+    store = open_store(storage, storage.evidence_bucket, Pace(agent.upload_kbit_s, clock))
+    rules, archive_key = Rules.of(agent, storage.retention_days), key_path(settings).with_name("archive.pub")
+    return Uploader(spool, store, Centre(agent), signer, clock, alarms, rules, archive_key)
 
 
 def _answers(spool: Spool) -> AnswerBook:
