@@ -33,6 +33,7 @@ from recorder.plan import plan_names, plan_sources
 from recorder.program import ffmpeg_program
 from recorder.recording import Origin, Recording, Summary, as_json
 from recorder.salvage import salvage as salvage_one
+from recorder.spool import Spool
 from recorder.status import status_table
 
 LOOK_S = 0.1
@@ -133,7 +134,7 @@ def agent(context: click.Context, until_idle: bool, config: str | None) -> int:
         raise Misconfigured("agent.sources is empty; name at least one camera or microphone")
     plan_names(settings.agent.sources, settings.agent.channels)
     stop = threading.Event()
-    with _stopping(stop), held(settings.agent.spool):
+    with _stopping(stop), held(*Spool.of(settings.agent).volumes):
         service = make_agent(settings, load_signer(settings), SystemClock())
         click.echo(f"tyndau agent {settings.agent.name} serves {settings.agent.courtroom}", err=True)
         service.run(stop, until_idle=until_idle)

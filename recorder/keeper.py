@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -243,6 +244,12 @@ class Keeper:
     def _followed(self, recording: Recording, before: Before) -> Task:
         if self._task is None:
             raise RuntimeError("a recording without a task")
+        closed = earlier_of(recording.folder, tie_of(recording), lambda: self._aftercare.wait(recording.folder))
+
+        def reached(source: str) -> float | datetime | None:
+            return closed(source) or before.reached(source)  # its chain knows best, if its disk lets us read it
+
+        before = replace(before, reached=reached)
         return replace(self._task, continues=recording.id, before=before, planned=tuple(recording.planned_now()))
 
     def _begin(self, task: Task, volume: Path | None = None) -> None:

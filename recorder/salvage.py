@@ -77,8 +77,8 @@ def _salvage(folder: Folder, settings: Settings, clock: Clock) -> Salvaged:
     if torn:
         chain.append(Kind.NOTE, code="chain_torn", text=f"{torn} bytes of a torn last line were cut off", by="salvage")
     died -= _steps(chain.records)
-    own = settings.agent
-    volumes = [folder.path.parent, own.spool, *([own.second_spool] if own.second_spool else [])]
+    agent = settings.agent
+    volumes = [folder.path.parent, agent.spool, *([agent.second_spool] if agent.second_spool else [])]
     paused = _paused(chain.records)
     recovered = sum(
         _Left(folder, chain, source["name"], died, paused, volumes).close()

@@ -152,7 +152,7 @@ def test_kill_9_of_the_recorder_at_random_moments(
                 out.mkdir(exist_ok=True)
                 _writing(out, 2)
         out, recorder = outs[number % 4], recorders[number % 4]
-        time.sleep(random.uniform(0.1, 2.5))  # the moment is the test
+        time.sleep(random.uniform(0.1, 1.6))  # the moment is the test
         children = list(ffmpegs(recorder).values())
         assert len(children) == 2
         recorder.kill()
