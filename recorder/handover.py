@@ -50,11 +50,8 @@ class HandOver:
             return None
         stored, receipted = 0, False
         if self._uploader is not None:
-            stored = min(
-                kept["segments"],
-                sum(getattr(self._uploader, "stored_segments", lambda _: 0)(part) for part in kept["parts"]),
-            )
-            receipted = all(getattr(self._uploader, "receipted", lambda _: False)(part) for part in kept["parts"])
+            stored = min(kept["segments"], sum(self._uploader.stored_segments(part) for part in kept["parts"]))
+            receipted = all(self._uploader.receipted(part) for part in kept["parts"])
         return {**kept, "stored": stored, "receipted": receipted}
 
     def _earlier(self, first: Record) -> list[list[Record]]:

@@ -148,8 +148,8 @@ class View:
             "hours_left": hours,
             "archive": uploader is not None,  # False: everything stays in the spool
             "backlog": uploader.backlog if uploader else 0,
-            "backlog_age_s": getattr(uploader, "backlog_age_s", lambda: None)(),
-            "stored_segments": getattr(uploader, "stored_segments", lambda _: 0)(recording.id) if recording else 0,
+            "backlog_age_s": uploader.backlog_age_s() if uploader else None,
+            "stored_segments": uploader.stored_segments(recording.id) if uploader and recording else 0,
             "online": self._contact.online(),
             "clock_offset_ms": self._contact.clock_offset_ms(),
         }
