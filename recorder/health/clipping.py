@@ -17,7 +17,7 @@ LOUD = 0.1  # -20 dB: quieter flat tops are rounding
 FLAT_SAMPLES = 8  # exactly equal ones in a row, near the block's peak
 WINDOW_S = 8
 NEEDED, NEEDED_SECONDS = 6, 3  # blocks, in so many of the seconds: neither a gavel nor a dropped microphone
-CLEAN_SPEECH, CLEAN = 5 * BLOCKS_PER_S, 60 * BLOCKS_PER_S  # who was too loud must have spoken again, or long been quiet
+CLEAN_SPEECH, CLEAN = 3 * BLOCKS_PER_S, 30 * BLOCKS_PER_S  # who was too loud must have spoken again, or long been quiet
 
 
 class Clipping:

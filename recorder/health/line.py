@@ -18,7 +18,7 @@ from recorder.levels import BLOCKS_PER_S, FLOOR_DB, Block, Flags, Floats
 
 DEAD, SILENT = "REC-010", "REC-011"
 DEAD_DB = -85.0  # quieter than any microphone that is connected
-DEAD_BLOCKS, ALIVE_BLOCKS = 9 * BLOCKS_PER_S, BLOCKS_PER_S
+DEAD_BLOCKS, ALIVE_BLOCKS = 8 * BLOCKS_PER_S, BLOCKS_PER_S
 WINDOW = 15 * BLOCKS_PER_S
 LEAST_WINDOW = 10 * BLOCKS_PER_S
 EACH = BLOCKS_PER_S  # signs of life are looked for once a second

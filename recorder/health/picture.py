@@ -12,7 +12,7 @@ from recorder.health.held import Finding
 from recorder.taps import Grey
 
 FROZEN, BLACK = "REC-015", "REC-016"
-FROZEN_S, BLACK_S = 8.0, 5.0
+FROZEN_S, BLACK_S = 7.5, 5.0
 BLACK_LUMA, BLACK_SHARE = 30, 0.98
 STILL = 0.05  # mean difference of two pictures; a sensor's noise gives 0.3 and more
 STILL_SHARE = 0.4  # of the pictures: the others are pulses of key frames

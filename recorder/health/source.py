@@ -16,7 +16,7 @@ from recorder.levels import Block
 from recorder.streams import Streams
 from recorder.taps import Grey
 
-NO_SAMPLES_S = 9.0
+NO_SAMPLES_S = 8.0
 _SEEN_LATELY_S = 2.0
 
 

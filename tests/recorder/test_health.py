@@ -71,7 +71,7 @@ def test_a_microphone_without_any_signal_is_dead_until_it_is_heard_again(voices:
     scene = hearing(voices, 30)
     scene.sound[5 * SAMPLE_RATE : 20 * SAMPLE_RATE, 2] = 0
     raised, cleared = _only(changes(ROOM, scene.samples()), "REC-010", "witness")
-    assert raised == (pytest.approx(14.0, abs=0.5), True)
+    assert raised == (pytest.approx(13.0, abs=0.5), True)
     assert cleared == (pytest.approx(21.0, abs=0.5), False)
 
 
