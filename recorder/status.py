@@ -15,12 +15,14 @@ def status_table(recording: Recording, duration_s: float | None) -> Table:
     """One row a source."""
     whole = f" of {_clock(duration_s)}" if duration_s else ""
     table = Table(title=f"{recording.id}  {_clock(recording.elapsed_s())}{whole}", title_justify="left", box=None)
-    for heading in ("source", "state", "segments", "levels"):
+    for heading in ("source", "state", "segments", "levels", "alarms"):
         table.add_column(heading)
+    alarms = recording.alarms.now()
     for owner in recording.owners:
         state = owner.state()
         levels = "  ".join(f"{level.channel} {_bar(level)}" for level in owner.levels())
-        table.add_row(state.name, state.state, str(state.segments), levels)
+        wrong = " ".join(f"{one.code} {one.channel or ''}".strip() for one in alarms if one.source == owner.name)
+        table.add_row(state.name, state.state, str(state.segments), levels, wrong)
     return table
 
 

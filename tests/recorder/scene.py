@@ -97,8 +97,8 @@ class Scene:
         tail = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
         answer = self.random.standard_normal(len(tail)) * np.exp(-tail / 0.07)
         answer[: int(self.random.uniform(0.004, 0.02) * SAMPLE_RATE)] = 0
-        size = len(said) + len(answer) - 1
-        heard = np.fft.irfft(np.fft.rfft(said, size) * np.fft.rfft(answer, size), size)
+        size = 1 << (len(said) + len(answer)).bit_length()  # sizes that are no power of two take much longer
+        heard = np.fft.irfft(np.fft.rfft(said, size) * np.fft.rfft(answer, size), size)[: len(said) + len(answer)]
         return np.asarray(heard / np.sqrt(np.mean(heard**2)) * np.sqrt(np.mean(said**2)) * 10 ** (self.echo_db / 20))
 
     def samples(self) -> Samples:
