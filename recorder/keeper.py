@@ -244,13 +244,18 @@ class Keeper:
     def _followed(self, recording: Recording, before: Before) -> Task:
         if self._task is None:
             raise RuntimeError("a recording without a task")
+        known = before.reached
         closed = earlier_of(recording.folder, tie_of(recording), lambda: self._aftercare.wait(recording.folder))
 
         def reached(source: str) -> float | datetime | None:
-            return closed(source) or before.reached(source)  # its chain knows best, if its disk lets us read it
+            return closed(source) or known(source)  # its chain knows best, if its disk lets us read it
 
-        before = replace(before, reached=reached)
-        return replace(self._task, continues=recording.id, before=before, planned=tuple(recording.planned_now()))
+        return replace(
+            self._task,
+            continues=recording.id,
+            before=replace(before, reached=reached),
+            planned=tuple(recording.planned_now()),
+        )
 
     def _begin(self, task: Task, volume: Path | None = None) -> None:
         least = self._settings.recording.min_free_mb << 20

@@ -162,7 +162,11 @@ class Recording:
             owner.ledger.follow(lambda: self._reached_before(owner.name), self._before.cause, self._after_detail())
 
     def _reached_before(self, source: str) -> datetime | None:
-        reached = self._before.reached(source) if self._before else None
+        try:
+            reached = self._before.reached(source) if self._before else None
+        except Exception:  # not to know it costs the gap's first moment, never a segment
+            log.exception("where %s ended before is not known", source)
+            return self.started_utc
         return self._clock.at(reached) if isinstance(reached, float) else reached
 
     def _after_detail(self) -> str:

@@ -151,13 +151,18 @@ def test_lengths_and_gaps_are_by_the_steady_clock(stepped: Any) -> None:
     assert times == sorted(times)
     stopped = parse_iso(chain(folder, "run_end")[-1]["t"]) - times[0]
     assert stopped.total_seconds() == pytest.approx(length_s, abs=1.5)
-    gaps = chain(folder, "gap")
+    gaps = [gap for gap in chain(folder, "gap") if gap["cause"] == "killed"]  # a busy machine may also start late
     assert sorted(gap["source"] for gap in gaps) == ["cam", "mics"]
     for gap in gaps:
-        missing_s = (parse_iso(gap["to_utc"]) - parse_iso(gap["from_utc"])).total_seconds()
+        missing_s = _length_s(gap)
         recorded_s = sum(s["duration_ticks"] for s in chain(folder, "segment") if s["source"] == gap["source"]) / 90_000
-        assert 0 < missing_s < 2
-        assert recorded_s + missing_s == pytest.approx(length_s, abs=0.8)
+        others_s = sum(_length_s(g) for g in chain(folder, "gap") if g["source"] == gap["source"]) - missing_s
+        assert 0 < missing_s < 3
+        assert recorded_s + missing_s + others_s == pytest.approx(length_s, abs=1.5)
+
+
+def _length_s(gap: dict[str, Any]) -> float:
+    return (parse_iso(gap["to_utc"]) - parse_iso(gap["from_utc"])).total_seconds()
 
 
 def test_what_the_encoder_puts_before_the_sound_is_taken_off_the_runs_zero(tmp_path: Path) -> None:
