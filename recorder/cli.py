@@ -30,6 +30,7 @@ from recorder.enrol import enrol
 from recorder.folder import find_recordings, held
 from recorder.keys import load_signer
 from recorder.plan import plan_names, plan_sources
+from recorder.probe import probe
 from recorder.program import ffmpeg_program
 from recorder.recording import Origin, Recording, Summary, as_json
 from recorder.salvage import salvage as salvage_one
@@ -143,6 +144,7 @@ def agent(context: click.Context, until_idle: bool, config: str | None) -> int:
 
 agent.add_command(enrol)
 agent.add_command(pin)
+agent.add_command(probe)
 
 
 def settings_of(config: str | None) -> Settings:
