@@ -50,7 +50,13 @@ def _plan(address: Address, names: Sequence[str], program: str, warn: Callable[[
     except Unavailable as error:
         warn(str(error))
         streams = None
-    return Planned(address, describe(address, streams, names), streams)
+    try:
+        return Planned(address, describe(address, streams, names), streams)
+    except BadInput as error:
+        if not address.remote:
+            raise
+        warn(str(error))  # a camera that changed is recorded all the same, under plain names
+        return Planned(address, describe(address, streams, ()), streams)
 
 
 def _check_channels(name: str, names: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ def camera(continuity_tool: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def test_passwords_are_nowhere_and_pictures_as_they_came(home: Path, tmp_path: Path, camera: Camera) -> None:
     arguments = ["--source", f"cam={camera.url('cam')}", "--source", f"old={camera.url('mjpeg')}"]
+    arguments += ["--channels", "old=judge,witness"]  # it has one: told, and recorded all the same
     process = start(home, "record", *arguments, "--out", str(tmp_path), "--duration", "8", "--json")
     wait_for(lambda: [p for p in tmp_path.glob("*/cam/.open/*.part") if p.stat().st_size], 30, "the camera")
     shown = [line for line in _arguments() if b"record" not in line.split(b"\0") and b".part" in line]
@@ -38,6 +39,7 @@ def test_passwords_are_nowhere_and_pictures_as_they_came(home: Path, tmp_path: P
     assert not [line for line in shown if b"s3cret" in line]
     folder = Path(json.loads(out)["dir"])
     assert any(b"copy" in line.split(b"\0") for line in shown)
+    assert "has 1 channels but --channels names 2" in err
     assert "s3cret" not in err + (folder / "chain.jsonl").read_text()
     assert all(s["frames"] and s["samples"] for s in chain(folder, "segment"))
     assert not chain(folder, "gap")
