@@ -227,9 +227,8 @@ def find_recordings(path: Path) -> list[Folder]:
     """
     if (path / "chain.jsonl").exists() or (path / "run.json").exists():
         return [Folder(path.resolve())]
-    found = [
-        Folder(p.resolve()) for p in sorted(path.iterdir()) if (p / "run.json").exists() or (p / "chain.jsonl").exists()
-    ]
+    named = (p for p in sorted(path.iterdir()) if not p.name.startswith("."))  # a dot: it is being deleted
+    found = [Folder(p.resolve()) for p in named if (p / "run.json").exists() or (p / "chain.jsonl").exists()]
     if not found:
         raise Damaged(f"{path} holds no recording; name a recording's folder or the folder given as --out")
     return found
