@@ -85,7 +85,8 @@ def _fetch(address: Address, program: str) -> Streams:
     """Let FFmpeg copy the first half second of a remote source and look at that; PyAV's wheels know fewer protocols."""
     knock = behind_a_door(address, network_options(address))
     opened = [word for key, value in knock.options.items() for word in (f"-{key}", value)]
-    copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0.5", "-f", "nut", "pipe:1"]
+    copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0.5"]
+    copied += ["-bsf:v", "setts=ts=N", "-f", "nut", "pipe:1"]  # pictures out of order come without all times
     command = [program, "-hide_banner", "-nostdin", "-loglevel", "error", *opened, "-i", knock.url, *copied]
     try:
         done = subprocess.run(

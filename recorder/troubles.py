@@ -12,9 +12,15 @@ _PARTS = re.compile(r"^(\[[^\]]*\]\s*)+")  # FFmpeg's names for its parts
 _ROWS: Sequence[tuple[re.Pattern[str], str]] = tuple(
     (re.compile(pattern, re.IGNORECASE), text)
     for pattern, text in (
-        (r"401|unauthorized|authorization failed", "refuses the user name or password; correct them in its address"),
-        (r"403|forbidden", "does not let this user see the stream; give the user the right in the camera's settings"),
-        (r"404|not found|stream not found", "has no stream of this name; correct the path of its address"),
+        (
+            r"\b401\b|unauthorized|authorization failed",
+            "refuses the user name or password; correct them in its address",
+        ),
+        (
+            r"\b403\b|forbidden",
+            "does not let this user see the stream; give the user that right in the camera",
+        ),
+        (r"\b404\b|not found|stream not found", "has no stream of this name; correct the path of its address"),
         (r"certificate", "shows a certificate that is not trusted; add #ca=FILE with the camera's certificate"),
         (r"badsecret|wrong passphrase|incorrect passphrase", "refuses the passphrase; correct it in its address"),
         (r"resource busy|device busy", "is used by another program; end that program (fuser -v names it)"),
