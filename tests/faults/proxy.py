@@ -1,0 +1,87 @@
+"""A TCP proxy that spoils what passes: resets in the middle of a request, replies that are dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import SO_LINGER, SOL_SOCKET
+
+CHUNK = 4096
+
+
+class Proxy:
+    """Forwards to `target` (host:port). Each fault is for the next connections, as many as are set."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = host, int(port)
+        self.reset_after: list[int] = []  # bytes of the request that pass before the connection is reset
+        self.drop_replies = 0  # requests that arrive whole and whose answer nobody gets
+        self.address = ""
+
+    async def start(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return server
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        limit = self.reset_after.pop(0) if self.reset_after else None
+        drop = limit is None and self.drop_replies > 0
+        self.drop_replies -= int(drop)
+        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        up = asyncio.create_task(_pass(reader, there_writer, limit))
+        down = asyncio.create_task(there_reader.read(1) if drop else _pass(there_reader, writer, None))
+        try:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (up, down):
+                task.cancel()
+            if limit is not None or drop:
+                _reset(writer)
+            writer.transport.abort()
+            there_writer.transport.abort()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
+    passed = 0
+    with contextlib.suppress(ConnectionError):
+        while (limit is None or passed < limit) and (data := await reader.read(CHUNK)):
+            writer.write(data)
+            await writer.drain()
+            passed += len(data)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@contextmanager
+def running_proxy(target: str) -> Iterator[Proxy]:
+    """A proxy in a thread of its own while the context lasts."""
+    proxy, loop, ready = Proxy(target), asyncio.new_event_loop(), threading.Event()
+
+    async def serve() -> None:
+        async with await proxy.start():
+            ready.set()
+            await stopped.wait()
+
+    stopped = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    ready.wait()
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(asyncio.sleep(0.05))  # transports close in the loop's next round
+        loop.close()
