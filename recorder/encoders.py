@@ -138,7 +138,6 @@ def audio_options(options: Recording) -> dict[str, Any]:
     return {"c:a": options.audio_codec, "ar": SAMPLE_RATE, "b:a": f"{options.audio_bitrate_kbit}k"}
 
 
-
 def _try(program: str, encoder: Encoder) -> str:
     """Encode one picture; what went wrong, in FFmpeg's words."""
     shaped = f"format={encoder.pixels}" + (",hwupload" if encoder.upload else "")
