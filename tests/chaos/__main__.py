@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.hearing import Room, check_frames, counter_file, environment_of, hold, small_volume
+from tests.chaos.hearing import Room, check_frames, counter_file, environment_of, hold, small_volume, spoilt_lines
 from tests.recorder.court import running_court
 
 TOOL = Path(__file__).resolve().parents[3] / "shared" / "tools" / "continuity.py"
@@ -36,10 +36,12 @@ def main() -> int:
         with (
             small_volume(folder / "first", 40 + int(args.minutes * 40)) as first,
             running_court(folder / "court", folder, sources) as court,
+            spoilt_lines(court) as lines,
         ):
             volumes = (first, folder / "second")
             volumes[1].mkdir()
-            room = Room(court, folder, volumes, folder / "agent.log", environment_of(court, folder, volumes))
+            env = environment_of(court, folder, volumes, lines)
+            room = Room(court, folder, volumes, folder / "agent.log", env, lines)
             try:
                 report = hold(room, seconds, random.Random(args.seed), PACE_S)
                 check_frames(TOOL, room, report)

@@ -22,6 +22,7 @@ import imageio_ffmpeg
 import psutil
 
 from tests.chaos import coverage
+from tests.faults.proxy import Proxy, running_proxy
 from tests.recorder.console import TYNDAU, environment
 from tests.recorder.court import Court
 from tests.waiting import wait_for
@@ -42,6 +43,7 @@ class Room:
     volumes: tuple[Path, Path]
     log: Path
     env: dict[str, str]
+    lines: tuple[Proxy, ...]  # to the store and to the centre
     process: subprocess.Popen[bytes] | None = None
 
     def boot(self) -> None:
@@ -175,6 +177,22 @@ def pause(room: Room, chance: random.Random) -> None:
     _obeyed(room, "resume")
 
 
+def pull_the_cable(room: Room, chance: random.Random) -> None:
+    """Nothing passes to the data centre, and nobody is told."""
+    for line in room.lines:
+        line.dark = True
+    time.sleep(chance.uniform(3, 15))
+    for line in room.lines:
+        line.dark = False
+
+
+def spoil_the_line(room: Room, chance: random.Random) -> None:
+    """Requests are cut in the middle, replies do not arrive."""
+    for line in room.lines:
+        line.reset_after = [chance.randrange(100, 200_000) for _ in range(chance.randrange(1, 6))]
+        line.drop_replies = chance.randrange(4)
+
+
 FAULTS: tuple[Callable[[Room, random.Random], None], ...] = (
     kill_an_ffmpeg,
     kill_an_ffmpeg,
@@ -182,6 +200,8 @@ FAULTS: tuple[Callable[[Room, random.Random], None], ...] = (
     kill_the_agent,
     freeze_the_agent,
     fill_the_first_volume,
+    pull_the_cable,
+    spoil_the_line,
     pause,
 )
 
@@ -254,12 +274,22 @@ def check_frames(tool: Path, room: Room, report: Report) -> None:
     report.facts["frames"] = frames
 
 
-def environment_of(court: Court, home: Path, volumes: tuple[Path, Path]) -> dict[str, str]:
+@contextmanager
+def spoilt_lines(court: Court) -> Iterator[tuple[Proxy, Proxy]]:
+    """Proxies before the store and the centre."""
+    server = court.agent["TYNDAU_AGENT__SERVER"].removeprefix("http://")
+    with running_proxy(court.agent["TYNDAU_STORAGE__ENDPOINT"]) as store, running_proxy(server) as centre:
+        yield store, centre
+
+
+def environment_of(court: Court, home: Path, volumes: tuple[Path, Path], lines: tuple[Proxy, Proxy]) -> dict[str, str]:
     """The agent's environment."""
     return (
         environment(home)
         | court.agent
         | {
+            "TYNDAU_STORAGE__ENDPOINT": lines[0].address,
+            "TYNDAU_AGENT__SERVER": f"http://{lines[1].address}",
             "TYNDAU_AGENT__SPOOL": str(volumes[0]),
             "TYNDAU_AGENT__SECOND_SPOOL": str(volumes[1]),
             "TYNDAU_AGENT__CONSOLE_PORT": "0",

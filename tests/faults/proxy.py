@@ -1,4 +1,4 @@
-"""A TCP proxy that spoils what passes: resets in the middle of a request, replies that are dropped."""
+"""A TCP proxy that spoils what passes: resets in the middle of a request, replies that are lost, a line gone dark."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Proxy:
         self._target = host, int(port)
         self.reset_after: list[int] = []  # bytes of the request that pass before the connection is reset
         self.drop_replies = 0  # requests that arrive whole and whose answer nobody gets
+        self.dark = False  # nothing passes and nobody is told: a cable that was pulled out
         self.address = ""
 
     async def start(self) -> asyncio.Server:
@@ -33,8 +34,8 @@ class Proxy:
         drop = limit is None and self.drop_replies > 0
         self.drop_replies -= int(drop)
         there_reader, there_writer = await asyncio.open_connection(*self._target)
-        up = asyncio.create_task(_pass(reader, there_writer, limit))
-        down = asyncio.create_task(there_reader.read(1) if drop else _pass(there_reader, writer, None))
+        up = asyncio.create_task(self._pass(reader, there_writer, limit))
+        down = asyncio.create_task(there_reader.read(1) if drop else self._pass(there_reader, writer, None))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -45,14 +46,15 @@ class Proxy:
             writer.transport.abort()
             there_writer.transport.abort()
 
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
-    passed = 0
-    with contextlib.suppress(ConnectionError):
-        while (limit is None or passed < limit) and (data := await reader.read(CHUNK)):
-            writer.write(data)
-            await writer.drain()
-            passed += len(data)
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
+        passed = 0
+        with contextlib.suppress(ConnectionError):
+            while (limit is None or passed < limit) and (data := await reader.read(CHUNK)):
+                while self.dark:  # noqa: ASYNC110 - set by another thread
+                    await asyncio.sleep(0.05)
+                writer.write(data)
+                await writer.drain()
+                passed += len(data)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -82,6 +84,7 @@ def running_proxy(target: str) -> Iterator[Proxy]:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(asyncio.sleep(0.05))  # transports close in the loop's next round
         loop.close()
