@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from pathlib import Path
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -73,12 +74,14 @@ def probe(folder: Path) -> None:
     Raises:
         OSError: it does not: full, failed, read-only or gone.
     """
-    path = folder / ".probe"
-    with path.open("wb") as file:
-        file.write(b"\0" * 4096)
-        file.flush()
-        os.fsync(file.fileno())
-    path.unlink()
+    path = folder / f".probe-{os.getpid()}-{threading.get_ident()}"  # several sources may ask at once
+    try:
+        with path.open("wb") as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def move(path: Path, target: Path) -> None:

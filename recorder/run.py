@@ -15,7 +15,7 @@ from recorder.durable import NO_SPACE, probe, sync_data, sync_folder
 from recorder.folder import OPEN, Folder
 from recorder.process import Process
 
-STALL_S = 5.0  # nothing written for so long: a camera that froze without closing its connection
+STALL_S = 4.0  # nothing written (every 0.4 s else) for so long: a camera that froze without closing its connection
 PACED_STALL_S = 15.0  # our own test sources and files only ever wait for the processor
 OPEN_S = 15.0
 DIVERGENCE_S = 2.0
@@ -111,10 +111,13 @@ class Run:
         earliest_s = self._process.progress.zero_s
         return self._begun_s if earliest_s is None else earliest_s - self._plan.lead_s
 
-    def watch(self, intent: Callable[[], Intent]) -> RunEnd:
-        """Stay with the process until it ends, is no longer wanted, or no longer does its work."""
+    def watch(self, intent: Callable[[], Intent], troubled: Callable[[RunEnd], None]) -> RunEnd:
+        """Stay with the process until it ends, is no longer wanted, or no longer does its work.
+
+        `troubled` is told of the last at once: a camera that went dead keeps FFmpeg busy for a second more.
+        """
         try:
-            reason = self._until_end(intent)
+            reason = self._until_end(intent, troubled)
         except OSError as error:  # not even a look at what is written
             self.disk = reason = _disk_end(error)
             self._stop(LEAVE_S)
@@ -124,7 +127,7 @@ class Run:
         self._hand_over(last=True)
         return reason
 
-    def _until_end(self, intent: Callable[[], Intent]) -> RunEnd:
+    def _until_end(self, intent: Callable[[], Intent], troubled: Callable[[RunEnd], None]) -> RunEnd:
         while True:
             trouble = self._look()
             if self._process.exited():
@@ -134,6 +137,7 @@ class Run:
                 return _ASKED[asked]
             if trouble := trouble or self._trouble():
                 self.disk = trouble if trouble in DISK else None
+                troubled(trouble)
                 self._stop(LEAVE_S if trouble in DISK else STOP_S)
                 return trouble
             self._wake.wait(LOOK_S)

@@ -32,7 +32,7 @@ from recorder.process import Process
 from recorder.program import ffmpeg_program, fitting_program
 from recorder.run import Intent, Run, RunPlan
 from recorder.streams import Streams, look
-from recorder.troubles import explained
+from recorder.troubles import SILENT, explained
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class SourceOwner:
             raise Unavailable(f"FFmpeg cannot be started ({error})") from error
         self._run = run
         try:
-            reason = run.watch(self._observe)
+            reason = run.watch(self._observe, lambda reason: self._explain(process, reason))
         finally:
             self._disk = self._disk or run.disk
             lock.give_back()  # before the parts are closed: a failed disk may keep us long
@@ -269,7 +269,7 @@ class SourceOwner:
             self._first_zero_s = run.zero_s()
         self._failures = 0 if media_s > STEADY_S else self._failures + 1
         if reason not in (RunEnd.STOPPED, RunEnd.PAUSED, RunEnd.SOURCE_ENDED):
-            self._trouble(explained(self.planned.address, process.messages) or str(reason), reason)
+            self._explain(process, reason)
         if run.overlong:
             copying.give_up(self.planned.address)
         if not media_s:
@@ -334,6 +334,11 @@ class SourceOwner:
         except (Unavailable, BadInput) as error:
             self._failed(str(error).removeprefix(f"source {self.name}: "))
             return None
+
+    def _explain(self, process: Process, reason: RunEnd) -> None:
+        address = self.planned.address
+        plain = SILENT if reason is RunEnd.STALLED else str(reason)
+        self._trouble(explained(address, process.messages) or plain, reason)
 
     def _trouble(self, detail: str, reason: RunEnd) -> None:
         self.detail, self._troubled = detail, True

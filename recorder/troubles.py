@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from recorder.address import Address, Scheme
 
 _PARTS = re.compile(r"^(\[[^\]]*\]\s*)+")  # FFmpeg's names for its parts
+SILENT = "it sends nothing more; check its power, cable and network"
+# What FFmpeg says of streams that are well.
+_HARMLESS = re.compile(
+    r"pts has no value|non-monoton|deprecated pixel format|timestamps are unset|max delay reached|RTP: missed"
+    r"|keepalive|sample rate not set|decoding error|thread message queue",
+    re.IGNORECASE,
+)
 # First fit wins; what stands above is the cause of what stands below.
 _ROWS: Sequence[tuple[re.Pattern[str], str]] = tuple(
     (re.compile(pattern, re.IGNORECASE), text)
@@ -32,7 +39,10 @@ _ROWS: Sequence[tuple[re.Pattern[str], str]] = tuple(
             r"cannot set channel count|channels? (count )?not (available|supported)",
             "does not have as many channels as are named; name each once: tyndau agent probe lists them",
         ),
-        (r"connection refused", "is there but takes no connection; check the port and that the device serves it"),
+        (
+            r"connection refused|no such process",
+            "is there but takes no connection; check the port and that the device serves it",
+        ),
         (r"failed to resolve|name or service not known|temporary failure in name", "has an unknown host; correct it"),
         (
             r"no route to host|network is unreachable|timed out|timeout|i/o error|no answer",
@@ -43,6 +53,10 @@ _ROWS: Sequence[tuple[re.Pattern[str], str]] = tuple(
             "sends a codec that is not understood; set it to H.264 and AAC or G.711",
         ),
         (r"could not find video device|cannot open .*device|no such (file|device)", "is not there; plug it in"),
+        (
+            r"invalid argument|not supported|inappropriate ioctl",
+            "does not take this size, rate or format; leave them out of its address or name what the device lists",
+        ),
         (r"cannot open display|failed to connect to x", "has no such screen; name the display, e.g. x11::0.0"),
         (r"unknown input format: '?(alsa|v4l2|pulse|x11grab)", "needs another FFmpeg; install Debian's ffmpeg"),
         (r"invalid data|end of file|input/output error", "broke off or sends no media; check the device"),
@@ -56,6 +70,7 @@ def explained(address: Address, lines: Sequence[str]) -> str:
     Lines that are none of ours are given as they are, without credentials.
     """
     said = [_PARTS.sub("", address.without_credentials(line)).strip() for line in lines if line.strip()]
+    said = [line for line in said if not _HARMLESS.search(line)]
     for pattern, text in _ROWS:
         if found := next((line for line in said if pattern.search(line)), None):
             return f"it {_fitting(address, text)} ({found[:120]})"

@@ -63,6 +63,7 @@ class Folder:
         metadata: Mapping[str, str] | None = None,
         content_type: str = "application/octet-stream",
         retain_until: datetime | None = None,
+        sha256: str | None = None,
     ) -> bool:
         data = body if isinstance(body, bytes) else body.read_bytes()
         target = self.root / key

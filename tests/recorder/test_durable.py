@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from archive.domain.wall import parse_iso
 from archive.verify import verify
 from config.clock import SystemClock
 from config.settings import Agent, Settings
+from recorder.durable import probe
 from recorder.folder import Folder
 from recorder.salvage import salvage
 from tests.recorder.console import TYNDAU, chain, environment
@@ -185,3 +187,10 @@ def _lines(folder: Path) -> dict[str, str]:
     data = (folder / "chain.jsonl").read_bytes()
     records = parse_chain(data[: data.rfind(b"\n") + 1])
     return {r.fields["file"]: r.fields["sha256"] for r in records if r.kind is Kind.SEGMENT}
+
+
+def test_several_may_ask_the_disk_at_once(tmp_path: Path) -> None:
+    """Two cameras lost in the same instant must not look like a failed disk."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: probe(tmp_path), range(200)))
+    assert not list(tmp_path.iterdir())
