@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEB := $(BIN)/python hatch_build.py # npm in api/web, with the Node of a wheel
 PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check
-PYTEST_JOBS ?= 2
+# Most tests wait for something; a module's tests share what takes long to make, so it stays in one process.
+PYTEST_JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench chaos format lock clean
@@ -16,7 +17,7 @@ demo: $(VENV)/.demo ## A sample court on this machine: records, transcribes, pla
 	$(BIN)/tyndau demo
 
 test: $(VENV)/.dev ## All tests; in CI=true nothing that matters may skip
-	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadgroup
+	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder
 	$(WEB) test
 
 lint: $(VENV)/.dev ## Style, types, direction of imports, web checks

@@ -15,7 +15,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "api" / "demo" / "sample"
 TYNDAU = Path(sys.executable).with_name("tyndau")
 QUERY = "задолженность"  # the demo's own; spoken in the second sentence as «задолженности»
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.model]
+pytestmark = pytest.mark.model
 
 
 def test_once_records_verifies_transcribes_and_finds(tmp_path: Path) -> None:

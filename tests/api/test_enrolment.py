@@ -235,7 +235,9 @@ def test_a_revoked_machine_is_out_at_once_and_its_key_too(
     anew = let_in(admin, court, name, running.url)
     assert (anew.state(), registration(anew, name, machine.signer)) == (200, 403)
     with running.services.sessions() as session:
-        rows = session.scalars(select(tables.Audit).where(tables.Audit.action.startswith("agents.")))
+        rows = session.scalars(
+            select(tables.Audit).where(tables.Audit.action.startswith("agents.")).order_by(tables.Audit.id)
+        )
         told = [(row.action, row.allowed) for row in rows if row.data.get("agent", name) == name]
     deeds = ["agents.code", "agents.enrol", "agents.confirm"]
     assert [action for action, allowed in told if allowed] == [*deeds, "agents.revoke", "agents.code", *deeds]

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.browser
 
 Check = Callable[[Page], list[str]]
 SCREENS = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")]
