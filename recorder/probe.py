@@ -16,6 +16,7 @@ from archive.domain.errors import TyndauError
 from config.settings import Settings, load_settings
 from recorder.address import parse_address
 from recorder.encoders import HARDWARE, SOFTWARE, bench
+from recorder.profiles import fitting, profiles
 from recorder.program import ffmpeg_program
 from recorder.streams import look
 
@@ -32,22 +33,26 @@ class Found:
     cameras: Mapping[str, str]  # address without its password -> what it brings
     encoders: Mapping[str, str]  # name -> empty if it works, else why not
     free_gb: float
-    hours: float  # of one encoded camera and four microphones on this disk
+    hours: float  # of a room of the profile on this disk
+    profile: str  # of config/deploy/profiles: the smallest with room for what was found
 
 
 def find(settings: Settings, cameras: Sequence[str]) -> Found:
     """Look at this machine and at the network cameras named."""
-    program, options = ffmpeg_program(settings), settings.recording
+    program = ffmpeg_program(settings)
     spool = next(path for path in (settings.agent.spool, *settings.agent.spool.parents) if path.exists())
     free = shutil.disk_usage(spool).free
-    kbit = options.video_bitrate_kbit + 4 * options.audio_bitrate_kbit
+    devices = [f"v4l2:{path}" for path in sorted(Path("/dev").glob("video[0-9]*"))]
+    cards = _cards()
+    profile = fitting(len(devices) + len(cameras), microphones=4 * len(cards))  # how many inputs has each, nobody says
     return Found(
-        [f"v4l2:{path}" for path in sorted(Path("/dev").glob("video[0-9]*"))],
-        _cards(),
+        devices,
+        cards,
         dict(_camera(number, text, program) for number, text in enumerate(cameras, 1)),
         {encoder.name: bench.trouble(program, encoder) for encoder in (SOFTWARE, *HARDWARE)},
         round(free / GB, 1),
-        round(free * 8 / (kbit * 1000) / 3600, 1),
+        round(profile.hours(free), 1),
+        profile.name,
     )
 
 
@@ -57,7 +62,10 @@ def proposal(found: Found) -> str:
     rows = [f"cam{number} = {json.dumps(address)}" for number, address in enumerate(sources, 1)]
     rows += [f"mics{number} = {json.dumps(address)}" for number, address in enumerate(found.sound, 1)]
     names = [f'mics{number} = ["judge"]  # name each microphone in order' for number in range(1, len(found.sound) + 1)]
-    return "\n".join(["[agent.sources]", *rows, "", "[agent.channels]", *names]) + "\n"
+    profile = next(known for known in profiles() if known.name == found.profile)
+    recording = [f"# config/deploy/profiles/{profile.name}.toml", "[recording]"]
+    recording += [f"{key} = {getattr(profile, key)}" for key in ("video_bitrate_kbit", "audio_bitrate_kbit")]
+    return "\n".join([*recording, "", "[agent.sources]", *rows, "", "[agent.channels]", *names]) + "\n"
 
 
 def _cards() -> dict[str, str]:
@@ -95,6 +103,6 @@ def probe(cameras: Sequence[str], config: Path | None, as_json: bool) -> int:
         click.echo(f"{name}: {what}")
     for name, why in found.encoders.items():
         click.echo(f"{name}: {f'does not work ({why[:80]})' if why else 'works'}")
-    click.echo(f"disk: {found.free_gb} GB free, {found.hours} hours of a camera and four microphones")
+    click.echo(f"disk: {found.free_gb} GB free, {found.hours} hours with {found.profile}")
     click.echo(f"\n{proposal(found)}", nl=False)
     return 0

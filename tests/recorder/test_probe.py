@@ -17,5 +17,8 @@ def test_it_tries_encoders_and_looks_at_cameras(home: Path) -> None:
     [words] = told["cameras"].values()
     assert "check the port" in words
     assert "s3cret" not in answer.out + answer.err
-    assert tomllib.loads(told["proposal"]).keys() == {"agent"}
+    proposal = tomllib.loads(told["proposal"])
+    assert proposal.keys() == {"agent", "recording"}
+    assert proposal["recording"] == {"video_bitrate_kbit": 2000, "audio_bitrate_kbit": 96}
+    assert told["profile"] == "cameras-1-microphones-4"
     assert told["hours"] > 0

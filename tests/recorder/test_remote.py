@@ -1,11 +1,13 @@
-"""A remote source over SRT: there from the start, and one that comes late."""
+"""A remote source over SRT: there from the start, and one that comes late; SRT and RTMP with a secret."""
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -15,16 +17,19 @@ from tests.recorder.console import chain, start, tyndau
 from tests.waiting import wait_for
 
 MEDIA = ["-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25[out0];sine[out1]", "-c:v", "libx264", "-g", "25"]
-OUTPUT = ["-preset", "ultrafast", "-tune", "zerolatency", "-c:a", "aac", "-f", "mpegts"]
+OUTPUT = ["-preset", "ultrafast", "-tune", "zerolatency", "-c:a", "aac"]
+SECRET = "s3cret-of-the-witness"
 
 
 class Sender:
-    """A remote participant: listens again whenever the one who fetched has gone."""
+    """A remote participant: listens (calls, for RTMP) again whenever the one who fetched has gone."""
 
-    def __init__(self) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    def __init__(self, url: str = "srt://127.0.0.1:{port}?mode=listener", form: str = "mpegts") -> None:
+        kind = socket.SOCK_DGRAM if url.startswith("srt:") else socket.SOCK_STREAM
+        with socket.socket(socket.AF_INET, kind) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        self._output = [*OUTPUT, "-f", form, url.format(port=self.port)]
         self._over = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._serve)
@@ -42,9 +47,8 @@ class Sender:
             self._thread.join()
 
     def _serve(self) -> None:
-        url = f"srt://127.0.0.1:{self.port}?mode=listener"
-        while not self._over.is_set():
-            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", *MEDIA, *OUTPUT, url]
+        while not self._over.wait(0.1):
+            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", *MEDIA, "-t", "120", *self._output]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._process.wait()
 
@@ -82,3 +86,50 @@ def test_who_comes_late_is_recorded_from_then_on(home: Path, tmp_path: Path, sen
     assert [(gap["source"], gap["cause"]) for gap in chain(folder, "gap")] == [("remote", "late_start")]
     assert [alarm["state"] for alarm in chain(folder, "alarm")] == ["raised", "cleared"]
     assert tyndau(home, "verify", str(folder)).code == 0
+
+
+@pytest.fixture
+def secretive() -> Iterator[tuple[Sender, Sender]]:
+    """One who sends by SRT with a passphrase, and one who calls by RTMP with a stream key."""
+    srt = Sender(f"srt://127.0.0.1:{{port}}?mode=listener&passphrase={SECRET}&pbkeylen=16")
+    rtmp = Sender(f"rtmp://127.0.0.1:{{port}}/live/{SECRET}", "flv")
+    made = (srt, rtmp)
+    yield made
+    for one in made:
+        one.stop()
+
+
+def test_neither_passphrase_nor_stream_key_is_seen(
+    home: Path, tmp_path: Path, secretive: tuple[Sender, Sender]
+) -> None:
+    srt, rtmp = secretive
+    for one in secretive:
+        one.start()
+    sources = [
+        *("--source", f"srt=srt://127.0.0.1:{srt.port}?passphrase={SECRET}&pbkeylen=16"),
+        *("--source", f"rtmp=rtmp://127.0.0.1:{rtmp.port}/live/{SECRET}#listen=yes"),
+    ]
+    process = start(home, "record", *sources, "--out", str(tmp_path), "--duration", "6", "--json")
+    for grown in ("*/srt/.open/*.part", "*/rtmp/.open/*.part"):
+        wait_for(partial(_grown, tmp_path, grown), 40, grown)
+    shown = [line for line in (_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")) if b".part" in line]
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(shown) >= 2
+    assert not [line for line in shown if SECRET.encode() in line]
+    folder = Path(json.loads(out)["dir"])
+    assert SECRET not in err + (folder / "chain.jsonl").read_text()
+    assert {s["source"] for s in chain(folder, "segment")} == {"srt", "rtmp"}
+    assert all(s["frames"] and s["samples"] for s in chain(folder, "segment"))
+    assert tyndau(home, "verify", str(folder)).code == 0
+
+
+def _grown(folder: Path, pattern: str) -> bool:
+    return any(path.stat().st_size for path in folder.glob(pattern))
+
+
+def _line(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
