@@ -129,7 +129,12 @@ def _source(one: rec.Source, roles: Mapping[str, str]) -> s.Source:
 
 
 def gaps(found: Iterable[rec.Gap]) -> list[s.Gap]:
-    return [s.Gap(source=g.source, start_ms=g.start_ms, end_ms=g.end_ms, cause=g.cause) for g in found]
+    """Gaps on the recording's time line; one that began in the recording before this one is shown from zero."""
+    return [
+        s.Gap(source=g.source, start_ms=max(0, g.start_ms), end_ms=g.end_ms, cause=g.cause)
+        for g in found
+        if g.end_ms > 0
+    ]
 
 
 def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
