@@ -139,6 +139,7 @@ class Lane:
         """The archive knows less than was thought: offer every line once more."""
         self.registered, self.posted = False, 0
         self._ahead.clear()
+        self.open.clear()  # filled in order: its first is the oldest
         for record in self.records:
             if record.kind is Kind.SEGMENT:
                 self.open[record.seq] = record

@@ -110,6 +110,7 @@ class Uploader:
             while not self._done.empty():
                 self._done.get().tell()
             self._outbox.close()
+            self._courier.end()
 
     def finished(self) -> bool:
         """Whether the archive has every recording that is closed here. May be asked from any thread."""
@@ -213,7 +214,9 @@ class Uploader:
             if not isinstance(error, TyndauError | OSError):
                 log.error("segment %s of %s", seq, lane.recording, exc_info=error)
             failures = lane.postpone(seq)
-            if isinstance(error, StoreRefused):
+            if isinstance(error, StoreRefused):  # it answers
+                self._line.succeeded()
+                self._trouble.pop("store", None)
                 self._alarms.set(True, REFUSED, detail=f"{lane.recording}: {error}")
             elif isinstance(error, OSError) and failures >= READ_TRIES:
                 self._is_spoilt(lane, seq, error)
@@ -409,6 +412,10 @@ class Courier:
     def receipt(self, recording: str) -> Receipt | None:
         """The archive's receipt, if there is one."""
         return self._centre.receipt(recording)
+
+    def end(self) -> None:
+        """End the connection to the centre."""
+        self._centre.close()
 
     def _until(self) -> datetime | None:
         return self._clock.utc() + self._lock_for if self._lock_for else None

@@ -22,6 +22,9 @@ class Proxy:
         self.reset_after: list[int] = []  # bytes of the request that pass before the connection is reset
         self.drop_replies = 0  # requests that arrive whole and whose answer nobody gets
         self.dark = False  # nothing passes and nobody is told: a cable that was pulled out
+        self.away = False  # every connection is reset: the machine is there, the service is not
+        self.bytes_per_s = 0  # of the requests of each connection; 0 = as fast as it goes
+        self.passed = 0  # bytes of requests, over all connections
         self.address = ""
 
     async def start(self) -> asyncio.Server:
@@ -30,14 +33,21 @@ class Proxy:
         return server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self.away:
+                raise ConnectionError
+            there_reader, there_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            _reset(writer)
+            return
         limit = self.reset_after.pop(0) if self.reset_after else None
         drop = limit is None and self.drop_replies > 0
         self.drop_replies -= int(drop)
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
-        up = asyncio.create_task(self._pass(reader, there_writer, limit))
+        up = asyncio.create_task(self._pass(reader, there_writer, limit, request=True))
         down = asyncio.create_task(there_reader.read(1) if drop else self._pass(there_reader, writer, None))
         try:
-            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(asyncio.CancelledError):  # the proxy ends
+                await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (up, down):
                 task.cancel()
@@ -46,15 +56,22 @@ class Proxy:
             writer.transport.abort()
             there_writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None, *, request: bool = False
+    ) -> None:
         passed = 0
         with contextlib.suppress(ConnectionError):
             while (limit is None or passed < limit) and (data := await reader.read(CHUNK)):
                 while self.dark:  # noqa: ASYNC110 - set by another thread
                     await asyncio.sleep(0.05)
+                if self.away:
+                    return
+                if request and self.bytes_per_s:
+                    await asyncio.sleep(len(data) / self.bytes_per_s)
                 writer.write(data)
                 await writer.drain()
                 passed += len(data)
+                self.passed += len(data) if request else 0
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
