@@ -1,4 +1,4 @@
-"""A real sound server: eight microphones of one interface and the upper eight of another, recorded together, in order."""
+"""A real sound server: eight microphones of one interface, the upper eight of another, at the same time, in order."""
 
 from __future__ import annotations
 
