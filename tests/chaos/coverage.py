@@ -85,19 +85,19 @@ def doubled(found: Sequence[Span], tolerance_s: float) -> list[tuple[Span, Span]
     return [(a, b) for a, b in pairwise(media) if a.end_s - b.start_s > tolerance_s]
 
 
-def missing_frames(folder: Path, source: str, rate: int, slack_s: float) -> str:
+def missing_frames(folder: Path, source: str, rate: int, slack_s: float, first: int) -> str:
     """The frames that a recording of the counter may lack, as the checker takes them (`A-B,C-D`).
 
-    Counted from the first frame of the source's first run; `slack_s` is allowed on both sides of a stretch.
+    `first` is the number of its first frame; `slack_s` is allowed on both sides of a stretch.
     """
     found = spans(folder, source)
     zero_s = next(span.start_s for span in found if span.what == "segment")
     stated = [span for span in found if span.what != "segment" and span.start_s > zero_s]
     ranges = [
-        (max(0, round((span.start_s - zero_s - slack_s) * rate)), round((span.end_s - zero_s + slack_s) * rate))
+        (round((span.start_s - zero_s - slack_s) * rate), round((span.end_s - zero_s + slack_s) * rate))
         for span in stated
     ]
-    return ",".join(f"{first}-{last}" for first, last in ranges)
+    return ",".join(f"{first + max(0, a)}-{first + b}" for a, b in ranges)
 
 
 def _s(text: str) -> float:
