@@ -28,7 +28,6 @@ from recorder.alarms import AlarmBook
 from recorder.centre import Centre
 from recorder.credentials import Credentials
 from recorder.folder import Folder
-from recorder.keys import load_signer
 from recorder.spool import Spool
 from recorder.upload import Rules, Uploader
 from tests.faults.proxy import Proxy, running_proxy
@@ -39,7 +38,7 @@ from tests.recorder.room import courtroom, settings_of
 from tests.waiting import wait_for
 
 CAMERA = {"cam": "lavfi:testsrc2=s=160x90:r=10"}
-KEYS = Signer.generate()
+KEYS = Signer.generate()  # of the room's agent in every test: the centre keeps to the first that it sees
 
 
 class Hasty(SystemClock):
@@ -163,7 +162,9 @@ def test_store_and_centre_go_away_and_come_back_in_one_run_of_the_agent(
     told = agent_of(court, lines, tmp_path).model_dump(include={"server", "token", "courtroom"})
     settings = settings_of(tmp_path, sources=CAMERA, backlog_alarm_s=5, **told)
     settings = settings.model_copy(update={"storage": account(court, lines.store.address)})
-    older = filled(settings.agent.spool, load_signer(settings), 2)
+    (tmp_path / "agent.key").write_bytes(KEYS.private_pem())
+    (tmp_path / "agent.key").chmod(0o600)
+    older = filled(settings.agent.spool, KEYS, 2)
     with courtroom(settings) as room:
         room.done("start", hearing=str(court.hearing))
         running = wait_for(lambda: room.recordings()[2:], 10, "the recording")[0]
