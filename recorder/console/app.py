@@ -46,8 +46,16 @@ class Console:
 
     def __init__(self, room: Room, doorkeeper: Doorkeeper, settings: Settings, port: int) -> None:
         self.room, self.doorkeeper, self.agent = room, doorkeeper, settings.agent
-        self.live = Live(lambda: with_texts(room.state()))
+        self.live = Live(self.state)
         self.cookie = f"tyndau-console-{port}"  # a browser gives every port of a host the same cookies
+
+    def state(self) -> dict[str, Any]:
+        """The room's state with what the page needs besides: what alarms mean, who gives a picture."""
+        state = self.room.state()
+        alarms = [{**alarm, **_texts(alarm["code"])} for alarm in state["alarms"]]
+        pictures = [name for name in self.agent.sources if self.room.preview(name) is not None]
+        handover = state["handover"] and _with_texts(state["handover"])
+        return {**state, "alarms": alarms, "handover": handover, "pictures": pictures}
 
 
 def _console(request: Request) -> Console:
@@ -130,7 +138,7 @@ def sign_out(console: Here) -> Response:
 @inside.get("/state")
 def state(console: Here) -> dict[str, Any]:
     """How the room is now."""
-    return with_texts(console.room.state())
+    return console.state()
 
 
 @inside.get("/live")
@@ -204,9 +212,8 @@ def create_app(room: Room, doorkeeper: Doorkeeper, settings: Settings, port: int
     return app
 
 
-def with_texts(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state, its alarms with what they mean and what to do."""
-    return {**state, "alarms": [{**alarm, **_texts(alarm["code"])} for alarm in state["alarms"]]}
+def _with_texts(handover: Mapping[str, Any]) -> dict[str, Any]:
+    return {**handover, "alarms": [{**alarm, **_texts(alarm["code"])} for alarm in handover["alarms"]]}
 
 
 def _texts(code: str) -> dict[str, str]:

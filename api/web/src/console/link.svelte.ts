@@ -6,6 +6,7 @@ const AGAIN_MS = 1000;
 /** The agent speaks eight times a second; after so long a silence it is not there. */
 const SILENCE_MS = 2500;
 const SCHEDULE_EVERY_MS = 60_000;
+const MARKS = new Set<Kind>(['note', 'undo', 'dismiss']);
 
 export class No extends Error {
   constructor(
@@ -43,11 +44,12 @@ class Link {
   names = $state.raw<Record<string, Words>>({});
   /** Since when the agent does not answer; what is shown of the room is that old. */
   lost_ms = $state<number | null>(null);
-  /** The command that is being done. */
+  /** The deed that is being done; marks are not waited for. */
   waiting = $state<Kind | null>(null);
   failure = $state.raw<{ kind: Kind; detail: string; says: Partial<Words> } | null>(null);
 
   #wake: () => void = () => {};
+  #before: Promise<unknown> = Promise.resolve();
 
   /** For as long as the page is open. */
   async begin(): Promise<void> {
@@ -80,15 +82,22 @@ class Link {
   }
 
   /**
-   * Have something done in the room. Asked again with the same id when the line breaks: the agent
-   * does it once. Returns whether it was done.
+   * Have something done in the room, after what was asked before: keys that are pressed in haste are
+   * not lost. Asked again with the same id when the line breaks: the agent does it once. Returns
+   * whether it was done.
    */
-  async send(kind: Kind, args: Record<string, string | number> = {}, hearing?: string): Promise<boolean> {
-    if (this.waiting) return false;
-    this.waiting = kind;
+  send(kind: Kind, args: Record<string, string | number> = {}, hearing?: string): Promise<boolean> {
+    const body = { id: crypto.randomUUID(), kind, args, hearing: hearing ?? null };
+    const done = this.#before.then(() => this.#do(body));
+    this.#before = done;
+    return done;
+  }
+
+  async #do(body: { kind: Kind }): Promise<boolean> {
+    const { kind } = body;
+    if (!MARKS.has(kind)) this.waiting = kind;
     this.failure = null;
     try {
-      const body = { id: crypto.randomUUID(), kind, args, hearing: hearing ?? null };
       const { ok, detail, says } = await this.#surely(body);
       if (!ok) this.failure = { kind, detail, says: says ?? {} };
       return ok;

@@ -244,7 +244,7 @@ export interface Handover {
   length_ms: number;
   gaps: { source: string; from_utc: string; to_utc: string; cause: string }[];
   pauses_ms: number;
-  alarms: { code: string; count: number }[];
+  alarms: (Pick<Alarm, 'code' | 'text_kk' | 'text_ru' | 'text_en'> & { count: number })[];
   events: number;
   segments: number;
   stored: number;
@@ -271,6 +271,8 @@ export interface AgentState {
   elapsed_ms?: number | null;
   mode?: 'open' | 'closed';
   sources: SourceState[];
+  /** The sources that give a picture now. */
+  pictures?: string[];
   levels: Level[];
   alarms: Alarm[];
   volumes?: Volume[];

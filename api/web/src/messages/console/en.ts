@@ -69,7 +69,9 @@ export const en: ConsoleMessages = {
   black: 'Black picture',
   cameraDown: 'The camera does not work',
   noPicture: 'No picture yet',
-  noCameras: 'This room has no cameras.',
+  pausedPicture: 'No picture during a pause',
+  pausedListening: 'Microphones are not listened to during a pause.',
+  noCameras: 'No pictures from cameras yet.',
   noMicrophones: 'No levels yet.',
   livePicture: (name) => `Now: camera ${name}`,
 
@@ -98,8 +100,7 @@ export const en: ConsoleMessages = {
   pausedEvent: 'pause',
 
   hoursLeft: (hours) => `${hours} h left`,
-  noNetwork:
-    'No contact with the centre. Recording goes on and is kept here; it will go to the archive by itself.',
+  noNetwork: 'No link to the centre: the record is kept here.',
   noNetworkIdle:
     'No contact with the centre. You can record: all is kept here and goes to the archive by itself.',
   allStored: 'all stored',

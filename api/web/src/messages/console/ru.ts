@@ -68,7 +68,9 @@ export const ru = {
   black: 'Чёрный кадр',
   cameraDown: 'Камера не работает',
   noPicture: 'Изображения пока нет',
-  noCameras: 'В этом зале нет камер.',
+  pausedPicture: 'На паузе изображение не показывается',
+  pausedListening: 'На паузе микрофоны не слушаются.',
+  noCameras: 'Изображений с камер пока нет.',
   noMicrophones: 'Уровней пока нет.',
   livePicture: (name: string) => `Сейчас: камера ${name}`,
 
@@ -97,7 +99,7 @@ export const ru = {
   pausedEvent: 'пауза',
 
   hoursLeft: (hours: string) => `осталось ${hours} ч`,
-  noNetwork: 'Связи с центром нет. Запись идёт и хранится здесь, в архив уйдёт сама.',
+  noNetwork: 'Связи с центром нет: запись хранится здесь.',
   noNetworkIdle: 'Связи с центром нет. Записывать можно: всё сохранится здесь и уйдёт в архив само.',
   allStored: 'всё сохранено',
 
