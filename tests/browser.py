@@ -53,18 +53,18 @@ def chromium_path() -> str:
     return str(found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright_driver() -> Iterator[Playwright]:
-    """One driver for the session."""
+    """One driver for a module: while it lives, this thread has a running event loop, which other tests cannot use."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(chromium_path: str, playwright_driver: Playwright) -> Iterator[Browser]:
-    """One browser for the session; each test has its own context."""
+    """One browser for a module; each test has its own context."""
     # A root user (CI containers) has no sandbox; sound may begin by a key press of the test.
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
     browser = playwright_driver.chromium.launch(executable_path=chromium_path, args=arguments)

@@ -81,27 +81,31 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def running_proxy(target: str) -> Iterator[Proxy]:
-    """A proxy in a thread of its own while the context lasts."""
-    proxy, loop, ready = Proxy(target), asyncio.new_event_loop(), threading.Event()
+    """A proxy in a thread of its own while the context lasts.
+
+    Its loop begins and ends in that thread: the caller's may have a loop of its own (Playwright's).
+    """
+    proxy, ready = Proxy(target), threading.Event()
+    inside: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:
+        stopped = asyncio.Event()
         async with await proxy.start():
+            inside.append((asyncio.get_running_loop(), stopped))
             ready.set()
             await stopped.wait()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0.05)  # transports close in the loop's next round
 
-    stopped = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    ready.wait()
+    assert ready.wait(10)
     try:
         yield proxy
     finally:
+        loop, stopped = inside[0]
         loop.call_soon_threadsafe(stopped.set)
         thread.join()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(asyncio.sleep(0.05))  # transports close in the loop's next round
-        loop.close()
