@@ -16,6 +16,16 @@ COPY = ".copy"  # the ending of a part's copy until it has its final name
 
 
 @dataclass(frozen=True, slots=True)
+class Complete:
+    """A part that will not grow any more."""
+
+    path: Path
+    torn: SegmentWhy  # why, if it must be cut
+    refused: bool = False  # the disk refused to sync it once, or may have
+    drift_ms: int | None = None  # how much later its media came than the run's zero says; None = not measured
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A closed segment file as it will stand in the chain; `trouble` says why it does not decode, if so."""
 
@@ -27,25 +37,25 @@ class Closed:
     trouble: str = ""
 
 
-def close_part(part: Path, target: Path, torn: SegmentWhy, *, anew: bool = False) -> Closed | None:
-    """Close `part` as `target`, a durable file that never changes again; `torn` is the reason if it must be cut.
+def close_part(part: Complete, target: Path) -> Closed | None:
+    """Close `part` as `target`, a durable file that never changes again.
 
-    `anew`: the disk refused to sync it once, or may have. The kernel forgets what it could not write and would say
-    yes the second time, so its bytes are written into another file.
+    One that the disk refused to sync is written into another file: the kernel forgets what it could not write and
+    would say yes the second time.
     None when not even one fragment of it is whole: nothing could ever be decoded, and it is deleted.
     """
-    why = cut_to_whole(part, torn)
+    why = cut_to_whole(part.path, part.torn)
     if why is None:
-        part.unlink()
+        part.path.unlink()
         return None
-    if anew:
-        copy = part.with_suffix(COPY)
-        copy_synced(part, copy)
+    if part.refused:
+        copy = part.path.with_suffix(COPY)
+        copy_synced(part.path, copy)
         move(copy, target)
-        part.unlink()
+        part.path.unlink()
     else:
-        sync_file(part)
-        move(part, target)
+        sync_file(part.path)
+        move(part.path, target)
     return describe_file(target, why)
 
 

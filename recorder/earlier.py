@@ -62,7 +62,9 @@ def _end_of_media(records: list[Record], source: str) -> datetime | None:
     if not segments:
         return parse_iso(records[0].t)
     last = segments[-1]
-    return parse_iso(last["utc"]) + timedelta(milliseconds=last["duration_ticks"] // TICKS_PER_MS)
+    return parse_iso(last["utc"]) + timedelta(
+        milliseconds=last["duration_ticks"] // TICKS_PER_MS + (last.get("drift_ms") or 0)
+    )
 
 
 def _steady_s(utc: datetime, tie: object) -> float | datetime:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from archive.domain.chain import Kind
-from archive.domain.media import TICKS_PER_MS, TICKS_PER_S, GapCause, RunEnd, SegmentWhy
+from archive.domain.media import TICKS_PER_MS, TICKS_PER_S, GapCause, RunEnd
 from archive.domain.wall import iso
 from config.log import report
-from recorder.closing import Closed, close_part
+from recorder.closing import Closed, Complete, close_part
 from recorder.folder import ChainFile, Folder
 
 log = logging.getLogger(__name__)
@@ -39,6 +38,7 @@ class Ledger:
         self.bytes = 0  # of closed segments
         self.reached: datetime | None = None  # the end of its last media; before any, since when it is expected
         self._run_end_ticks: int | None = None  # of the run that is on, once it has a segment
+        self._drift = timedelta(0)  # of that run's clock against ours, as measured last
         self._missing_since: datetime | None = None
         self._cause = GapCause.LATE_START
         self._detail = ""
@@ -60,9 +60,17 @@ class Ledger:
         self._detail = detail
 
     def resume_at(
-        self, *, runs: int, segments: int, end_ticks: int | None, missing_since: datetime | None, after_failure: bool
+        self,
+        *,
+        runs: int,
+        segments: int,
+        end_ticks: int | None,
+        drift_ms: int,
+        missing_since: datetime | None,
+        after_failure: bool,
     ) -> None:
         """Stand where another process stood when it was killed (salvage)."""
+        self._drift = timedelta(milliseconds=drift_ms)
         self.runs, self.segments, self._run_end_ticks = runs, segments, end_ticks
         self._missing_since = missing_since
         self._cause = GapCause.SOURCE_FAILED if after_failure else GapCause.LATE_START
@@ -70,20 +78,20 @@ class Ledger:
     def run(self) -> int:
         """A run is about to start; its number."""
         self.runs += 1
-        self._run_end_ticks = None
+        self._run_end_ticks, self._drift = None, timedelta(0)
         self._chain.append(Kind.RUN, source=self.source, run=self.runs)
         return self.runs
 
-    def close(self, part: Path, run: int, zero: datetime, torn: SegmentWhy, *, anew: bool = False) -> Closed | None:
+    def close(self, part: Complete, run: int, zero: datetime) -> Closed | None:
         """Close a part of `run`, whose media zero was at `zero`, and write its line (and the gap before it)."""
         target = self._folder.path / self.source / f"{self.segments + 1:06d}.mp4"
-        closed = close_part(part, target, torn, anew=anew)
+        closed = close_part(part, target)
         if closed is not None:
-            self.enter(closed, run, zero)
+            self.enter(closed, run, zero, part.drift_ms)
         return closed
 
-    def enter(self, closed: Closed, run: int, zero: datetime) -> None:
-        """Write the line of a segment whose file is closed already."""
+    def enter(self, closed: Closed, run: int, zero: datetime, drift_ms: int | None = None) -> None:
+        """Write the line of a segment whose file is closed already; `drift_ms` None = not measured."""
         if closed.trouble:
             report(log, "REC-003", source=self.source, file=closed.path.name, detail=closed.trouble)
         content = closed.content
@@ -103,10 +111,12 @@ class Ledger:
             frames=content.frames,
             samples=content.samples,
             utc=iso(moment(zero, start)),
+            drift_ms=drift_ms,
             why=str(closed.why),
         )
+        self._drift = timedelta(milliseconds=drift_ms) if drift_ms is not None else self._drift
         self._run_end_ticks = start + content.duration_ticks
-        self.reached = moment(zero, self._run_end_ticks)
+        self.reached = moment(zero, self._run_end_ticks) + self._drift
         if closed.trouble:
             self._missing_since, self._cause = moment(zero, start), GapCause.UNREADABLE
             self._detail = closed.trouble
@@ -122,7 +132,7 @@ class Ledger:
             end_ticks=self._run_end_ticks or 0,
         )
         if zero and self._run_end_ticks is not None and self._missing_since is None:
-            self._missing_since = moment(zero, self._run_end_ticks)
+            self._missing_since = moment(zero, self._run_end_ticks) + self._drift
         if reason is RunEnd.STOPPED and self._run_end_ticks is None:
             return  # it gave nothing at all: what is missing stays missing
         if reason not in _CAUSES:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from archive.domain.media import RunEnd, SegmentWhy
 from config.clock import Clock
+from recorder.closing import Complete
 from recorder.durable import NO_SPACE, probe, sync_data, sync_folder
 from recorder.folder import OPEN, Folder
 from recorder.process import Process
@@ -61,10 +62,7 @@ class RunPlan:
 
 
 class Run:
-    """Watches one process by what it writes.
-
-    Hands parts that are complete to `close`: the file, why if it must be cut, whether the disk refused to sync it.
-    """
+    """Watches one process by what it writes; hands parts that are complete to `close`."""
 
     def __init__(
         self,
@@ -72,7 +70,7 @@ class Run:
         process: Process,
         folder: Folder,
         clock: Clock,
-        close: Callable[[Path, SegmentWhy, bool], None],
+        close: Callable[[Complete], None],
     ) -> None:
         self._plan, self._process, self._folder, self._clock, self._close = plan, process, folder, clock, close
         self._begun_s, self._begun_utc = clock.monotonic_s(), clock.utc()
@@ -84,6 +82,7 @@ class Run:
         self._refused: set[int] = set()  # numbers of parts that the disk refused to sync
         self.disk: RunEnd | None = None  # known before the process has ended
         self._closed = -1  # the number of the last part handed over
+        self._drift_s = 0.0  # of the last part that could be measured
         self.durable_s: float | None = None
         self._wake = threading.Event()
 
@@ -180,14 +179,10 @@ class Run:
             return RunEnd.STALLED if now - self._begun_s > OPEN_S else None
         if now - self._grown_s > (PACED_STALL_S if self._plan.paced else STALL_S):
             return RunEnd.STALLED
-        progress = self._process.progress
         if self._plan.longest_s is not None and now - self._part_s > self._plan.longest_s:
             self.overlong = True
             return RunEnd.STALLED
-        if self._plan.paced or progress.changed_at_s is None or progress.zero_s is None:
-            return None
-        behind = progress.changed_at_s - progress.out_s - progress.zero_s
-        return RunEnd.DIVERGED if behind > DIVERGENCE_S else None
+        return RunEnd.DIVERGED if abs(self._drift_s) > DIVERGENCE_S else None
 
     def _why_exited(self) -> RunEnd:
         process, limit = self._process, self._plan.limit_s
@@ -225,7 +220,15 @@ class Run:
         for number, path in parts if last else parts[:-1]:
             self._closed = number
             torn = SegmentWhy.RECOVERED if self._process.killed() else SegmentWhy.TRUNCATED
-            self._close(path, torn, number in self._refused)
+            self._close(Complete(path, torn, number in self._refused, self._drift_ms()))
+
+    def _drift_ms(self) -> int | None:
+        """Measured over a whole part: a line that stops for seconds and catches up is late, not slow."""
+        drift_s = None if self._plan.paced else self._process.progress.take_drift()
+        if drift_s is None:
+            return None
+        self._drift_s = drift_s
+        return round(drift_s * 1000)
 
     def _parts(self) -> list[tuple[int, Path]]:
         own = self._folder.open_parts(self._plan.source)

@@ -19,7 +19,7 @@ from archive.signing import Signer
 from config.clock import Clock
 from config.log import report
 from config.settings import Settings
-from recorder.closing import COPY, describe_file
+from recorder.closing import COPY, Complete, describe_file
 from recorder.durable import NO_SPACE, sync_folder
 from recorder.earlier import ended_before
 from recorder.folder import ChainFile, Folder
@@ -179,6 +179,7 @@ class _Left:
             end_ticks=last_of_run[-1].fields["start_ticks"] + last_of_run[-1].fields["duration_ticks"]
             if last_of_run
             else None,
+            drift_ms=_drift_ms(last_of_run),
             missing_since=None if last_of_run else self._missing_since(),
             after_failure=last_end >= 0,
         )
@@ -217,11 +218,11 @@ class _Left:
     def _close_part(self, part: Path, run: int, zero: datetime) -> None:
         part.with_suffix(COPY).unlink(missing_ok=True)  # of a salvage that was killed itself
         try:
-            self._ledger.close(part, run, zero, SegmentWhy.RECOVERED, anew=True)
+            self._ledger.close(Complete(part, SegmentWhy.RECOVERED, refused=True), run, zero)
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
-            self._ledger.close(part, run, zero, SegmentWhy.RECOVERED)
+            self._ledger.close(Complete(part, SegmentWhy.RECOVERED), run, zero)
 
     def _zero(self, run: int) -> datetime:
         """The wall clock of a run's media zero: as its segments say, else reckoned back from its last written byte."""
@@ -234,6 +235,12 @@ class _Left:
                 return zero - _steps(self._chain.records)
         begun = [r for r in self._runs if r.fields["run"] == run]
         return parse_iso(begun[0].t) if begun else self._died
+
+
+def _drift_ms(segments: Sequence[Record]) -> int:
+    """What was measured last of a run's clock against ours."""
+    known = [s.fields["drift_ms"] for s in segments if s.fields.get("drift_ms") is not None]
+    return int(known[-1]) if known else 0
 
 
 def _reckoned(part: Path) -> datetime | None:

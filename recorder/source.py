@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.domain.errors import BadInput, Conflict, Unavailable
-from archive.domain.media import TICKS_PER_S, RunEnd, SegmentWhy, Source
+from archive.domain.media import TICKS_PER_S, RunEnd, Source
 from config.clock import Clock
 from config.log import report
 from config.settings import Settings
 from recorder import copying
 from recorder.address import Address
-from recorder.closing import Closed
+from recorder.closing import Closed, Complete
 from recorder.command import Pipes, build_command
 from recorder.durable import NO_SPACE
 from recorder.encoders import bench
@@ -90,7 +90,7 @@ class SourceOwner:
         self._streams = planned.streams
         self._first_zero_s = first_zero_s  # of its first run, in this recording or the one that this goes on with
         self.monitor = SourceMonitor(planned.source)
-        self._parts: queue.Queue[tuple[Path, Run, int, SegmentWhy, bool] | None] = queue.Queue()
+        self._parts: queue.Queue[tuple[Complete, Run, int] | None] = queue.Queue()
         self._failures = 0
         self._troubled = False
         self._wake = threading.Event()
@@ -307,7 +307,7 @@ class SourceOwner:
             process,
             self._folder,
             self._clock,
-            lambda part, torn, refused: self._parts.put((part, run, number, torn, refused)),
+            lambda part: self._parts.put((part, run, number)),
         )
         return run, process
 
@@ -354,10 +354,10 @@ class SourceOwner:
 
     def _close_parts(self) -> None:
         while (item := self._parts.get()) is not None:
-            part, run, number, torn, refused = item
+            part, run, number = item
             try:
                 if self.failure is None:  # after a failed disk the rest is left as it is, for salvage
-                    closed = self.ledger.close(part, number, run.zero(), torn, anew=refused)
+                    closed = self.ledger.close(part, number, run.zero())
                     self._judge(closed)
             except Exception as error:
                 self.failure = error

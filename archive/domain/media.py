@@ -83,7 +83,8 @@ class Segment:
     """A closed file of one run; `start_ticks` counts from the run's media zero.
 
     `frames` counts video frames, `samples` the audio samples of one channel; 0 where there is none.
-    `utc` is the wall clock of the first tick (ISO, ms) as estimated when the segment was closed.
+    `utc` is the wall clock of the first tick (ISO, ms) as the run's zero says when the segment is closed;
+    `drift_ms` by how much its media really came later (the source's clock is not ours), None if not measured.
     """
 
     source: str
@@ -97,3 +98,4 @@ class Segment:
     samples: int
     utc: str
     why: SegmentWhy = SegmentWhy.OK
+    drift_ms: int | None = None

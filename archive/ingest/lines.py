@@ -148,8 +148,17 @@ def _segment(f: Mapping[str, Any]) -> Segment:
         sha256=_sha(f, "sha256"),
         utc=f["utc"],
         why=_choice(f, "why", SegmentWhy),
+        drift_ms=_drift(f),
         **counts,
     )
+
+
+def _drift(f: Mapping[str, Any]) -> int | None:
+    """Lines from before it was measured have none."""
+    value = f.get("drift_ms")
+    if value is not None and (type(value) is not int or abs(value) >= 1 << 31):
+        raise Damaged("drift_ms is not a whole number")
+    return value
 
 
 def _gap(f: Mapping[str, Any]) -> GapFound:

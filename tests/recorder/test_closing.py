@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archive.domain.media import SegmentWhy
-from recorder.closing import close_part
+from recorder.closing import Complete, close_part
 
 
 @given(share=st.floats(0, 1))
@@ -24,7 +24,7 @@ def test_a_torn_file_is_cut_to_what_decodes(finished: Path, tmp_path: Path, shar
     size = int(whole.stat().st_size * share)
     with part.open("r+b") as file:
         file.truncate(size)
-    closed = close_part(part, target, SegmentWhy.RECOVERED)
+    closed = close_part(Complete(part, SegmentWhy.RECOVERED), target)
     assert not part.exists()
     if closed is None:
         assert not target.exists()

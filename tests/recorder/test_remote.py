@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -16,7 +17,7 @@ import pytest
 from tests.recorder.console import chain, start, tyndau
 from tests.waiting import wait_for
 
-MEDIA = ["-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25[out0];sine[out1]", "-c:v", "libx264", "-g", "25"]
+MEDIA = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25[out0];sine[out1]", "-c:v", "libx264", "-g", "25"]
 OUTPUT = ["-preset", "ultrafast", "-tune", "zerolatency", "-c:a", "aac"]
 SECRET = "s3cret-of-the-witness"
 
@@ -24,11 +25,14 @@ SECRET = "s3cret-of-the-witness"
 class Sender:
     """A remote participant: listens (calls, for RTMP) again whenever the one who fetched has gone."""
 
-    def __init__(self, url: str = "srt://127.0.0.1:{port}?mode=listener", form: str = "mpegts") -> None:
+    def __init__(
+        self, url: str = "srt://127.0.0.1:{port}?mode=listener", form: str = "mpegts", rate: float = 1.0
+    ) -> None:
         kind = socket.SOCK_DGRAM if url.startswith("srt:") else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET, kind) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        self._rate = str(rate)  # of its clock to ours
         self._output = [*OUTPUT, "-f", form, url.format(port=self.port)]
         self._over = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,8 +52,8 @@ class Sender:
 
     def _serve(self) -> None:
         while not self._over.wait(0.1):
-            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", *MEDIA, "-t", "120", *self._output]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", "-readrate", self._rate, *MEDIA]
+            self._process = subprocess.Popen([*command, "-t", "120", *self._output], stdin=subprocess.DEVNULL)
             self._process.wait()
 
 
@@ -70,6 +74,25 @@ def test_picture_and_sound_of_a_remote_participant(home: Path, tmp_path: Path, s
     assert chain(folder, "start")[0]["sources"][0]["channels"] == ["sound"]
     assert all(s["frames"] and s["samples"] for s in chain(folder, "segment"))
     assert tyndau(home, "verify", str(folder)).code == 0
+
+
+def test_a_source_whose_clock_is_slow_says_by_how_much(home: Path, tmp_path: Path) -> None:
+    """Its media come later and later than its zero says: 40 ms a second."""
+    slow = Sender(rate=0.96)
+    slow.start()
+    try:
+        source = f"remote=srt://127.0.0.1:{slow.port}"
+        answer = tyndau(home, "record", "--source", source, "--out", str(tmp_path), "--duration", "26", "--json")
+    finally:
+        slow.stop()
+    assert answer.code == 0, answer.err
+    segments = chain(Path(answer.json["dir"]), "segment")[1:4]  # the first one settles the zero
+    assert len(segments) == 3
+    pace = [
+        (after["drift_ms"] - before["drift_ms"]) * 90 / (after["start_ticks"] - before["start_ticks"])
+        for before, after in pairwise(segments)
+    ]
+    assert pace == pytest.approx([0.04 / 0.96] * 2, abs=0.012)
 
 
 def test_who_comes_late_is_recorded_from_then_on(home: Path, tmp_path: Path, sender: Sender) -> None:
