@@ -15,6 +15,7 @@ from recorder.folder import ChainFile, Folder
 
 log = logging.getLogger(__name__)
 
+EARLY_END = timedelta(seconds=1)  # media end a little before the stop: what is on its way then is more than this
 LATE_START = timedelta(seconds=3)  # opening a source takes a moment; more than this is stated
 HOLE_TICKS = TICKS_PER_S // 2
 
@@ -44,8 +45,12 @@ class Ledger:
         self._detail = ""
         self._before: Callable[[], datetime | None] | None = None
 
-    def expect(self, since: datetime) -> None:
-        """From `since` on something should be recorded: at the start and after a pause."""
+    def expect(self, since: datetime, paused: datetime | None = None) -> None:
+        """From `since` on something should be recorded: at the start, and after a pause that began at `paused`.
+
+        What was missing when the court paused is missing up to then.
+        """
+        self._short_of(paused)
         self._missing_since, self._cause, self._detail = since, GapCause.LATE_START, ""
         self.reached = max(self.reached or since, since)
 
@@ -121,8 +126,10 @@ class Ledger:
             self._missing_since, self._cause = moment(zero, start), GapCause.UNREADABLE
             self._detail = closed.trouble
 
-    def end(self, run: int, reason: RunEnd, zero: datetime | None, detail: str = "") -> None:
-        """The run is over and all its segments are closed."""
+    def end(
+        self, run: int, reason: RunEnd, zero: datetime | None, detail: str = "", asked: datetime | None = None
+    ) -> None:
+        """The run is over and all its segments are closed; `asked` is when it was asked to end, if it was."""
         self._chain.append(
             Kind.RUN_END,
             source=self.source,
@@ -136,11 +143,25 @@ class Ledger:
         if reason is RunEnd.STOPPED and self._run_end_ticks is None:
             return  # it gave nothing at all: what is missing stays missing
         if reason not in _CAUSES:
-            self._missing_since = None
+            self._short_of(asked)
         elif self._cause is not GapCause.LATE_START or self._run_end_ticks is not None:
             self._cause, self._detail = _CAUSES[reason], detail
         else:
             self._detail = detail
+
+    def _short_of(self, asked: datetime | None) -> None:
+        """A source that gave nothing for a while when it was asked to end: that is missing, whoever asked."""
+        if asked is not None:
+            self._join_up()
+        since, self._missing_since = self._missing_since, None
+        if asked is None or since is None:
+            return
+        opening = self._run_end_ticks is None and self._cause is GapCause.LATE_START
+        if asked - since > (LATE_START if opening else EARLY_END):
+            if not opening and self._run_end_ticks is not None:
+                self._cause, self._detail = GapCause.STALLED, "it gave nothing more before it was asked to end"
+            self._missing_since = since
+            self._gap(asked)
 
     def stop(self, now: datetime) -> None:
         """Nothing more is expected: what is still missing is missing up to `now`."""

@@ -106,6 +106,7 @@ class Recording:
         self._started_s = 0.0
         self._checkpoint_s = 0.0
         self._set_s: float | None = None  # when the wall clock was set last
+        self._paused_utc: datetime | None = None  # since when nothing is to be recorded; None while it is
         self._left_s: float | None = None  # when its sources were freed for another recording
         self._rate = Rate()
         self.alarms = alarms or AlarmBook(clock)
@@ -151,7 +152,7 @@ class Recording:
         self._started_s = self._checkpoint_s = self._clock.monotonic_s()
         self.started_utc = self._clock.at(self._started_s)
         if paused is not None:
-            self.intent = Intent.PAUSE
+            self.intent, self._paused_utc = Intent.PAUSE, self.started_utc
             self.chain.append(Kind.PAUSE, at_ms=self.at_ms(), **paused)
 
     def _expect(self, owner: SourceOwner) -> None:
@@ -174,15 +175,15 @@ class Recording:
 
     def pause(self, reason: str, by: str = "", **more: Any) -> None:
         """Record nothing until `resume`: a deliberation, a break. `more` goes into the line."""
-        self.intent = Intent.PAUSE
+        self.intent, self._paused_utc = Intent.PAUSE, self._clock.utc()
         self.chain.append(Kind.PAUSE, reason=reason, by=by, at_ms=self.at_ms(), **more)
 
     def resume(self, by: str = "", **more: Any) -> None:
         """Go on after a pause. `more` goes into the line."""
         self.chain.append(Kind.RESUME, by=by, at_ms=self.at_ms(), **more)
         for owner in self.owners:
-            owner.begin(self._clock.utc())
-        self.intent = Intent.RECORD
+            owner.begin(self._clock.utc(), self._paused_utc)
+        self.intent, self._paused_utc = Intent.RECORD, None
 
     def note(self, code: str, text: str, by: str, **more: Any) -> int:
         """An event of the hearing, at this moment; the number of its line. `more` goes into the line."""
@@ -311,7 +312,7 @@ class Recording:
             raise failures[0] if isinstance(failures[0], OSError) else OSError(0, str(failures[0]))
         end_s = self._clock.monotonic_s() if self._left_s is None else self._left_s
         for owner in self.owners:
-            owner.ledger.stop(self._clock.at(end_s))
+            owner.ledger.stop(self._paused_utc or self._clock.at(end_s))
         finish(self.folder, self.chain, self._signer, reason)
         return summarise(self.folder, self.chain.records)
 

@@ -83,6 +83,7 @@ class Run:
         self.disk: RunEnd | None = None  # known before the process has ended
         self._closed = -1  # the number of the last part handed over
         self._drift_s = 0.0  # of the last part that could be measured
+        self._asked_s: float | None = None  # when it was no longer wanted
         self.durable_s: float | None = None
         self._wake = threading.Event()
 
@@ -110,6 +111,10 @@ class Run:
         earliest_s = self._process.progress.zero_s
         return self._begun_s if earliest_s is None else earliest_s - self._plan.lead_s
 
+    def asked(self) -> datetime | None:
+        """When the recording asked it to end, by the same clock as `zero`; None if it did not."""
+        return None if self._asked_s is None else self._begun_utc + timedelta(seconds=self._asked_s - self._begun_s)
+
     def watch(self, intent: Callable[[], Intent], troubled: Callable[[RunEnd], None]) -> RunEnd:
         """Stay with the process until it ends, is no longer wanted, or no longer does its work.
 
@@ -132,6 +137,7 @@ class Run:
             if self._process.exited():
                 return self._why_exited()
             if (asked := intent()) is not Intent.RECORD:
+                self._asked_s = self._clock.monotonic_s()
                 self._stop(LEAVE_S if _ASKED[asked] in DISK else STOP_S)
                 return _ASKED[asked]
             if trouble := trouble or self._trouble():

@@ -274,7 +274,7 @@ class SourceOwner:
             copying.give_up(self.planned.address)
         if not media_s:
             bench.distrust(ffmpeg_program(self._settings), process.messages)
-        self.ledger.end(number, reason, run.zero() if media_s else None, self.detail)
+        self.ledger.end(number, reason, run.zero() if media_s else None, self.detail, run.asked())
         if self.failure:
             raise self.failure
         return reason
@@ -370,6 +370,6 @@ class SourceOwner:
             ticks, options = closed.content.duration_ticks, self._settings.recording
             copying.judge(self.planned.address, self._streams, ticks, options)
 
-    def begin(self, since: datetime) -> None:
-        """From `since` on it should be recorded (start, resume)."""
-        self.ledger.expect(since)
+    def begin(self, since: datetime, paused: datetime | None = None) -> None:
+        """From `since` on it should be recorded (start, or the end of a pause that began at `paused`)."""
+        self.ledger.expect(since, paused)
