@@ -140,6 +140,7 @@ class Ledger:
         )
         if zero and self._run_end_ticks is not None and self._missing_since is None:
             self._missing_since = moment(zero, self._run_end_ticks) + self._drift
+            self._cause, self._detail = GapCause.STALLED, "it gave nothing more before it was asked to end"
         if reason is RunEnd.STOPPED and self._run_end_ticks is None:
             return  # it gave nothing at all: what is missing stays missing
         if reason not in _CAUSES:
@@ -156,10 +157,7 @@ class Ledger:
         since, self._missing_since = self._missing_since, None
         if asked is None or since is None:
             return
-        opening = self._run_end_ticks is None and self._cause is GapCause.LATE_START
-        if asked - since > (LATE_START if opening else EARLY_END):
-            if not opening and self._run_end_ticks is not None:
-                self._cause, self._detail = GapCause.STALLED, "it gave nothing more before it was asked to end"
+        if asked - since > (LATE_START if self._cause is GapCause.LATE_START else EARLY_END):
             self._missing_since = since
             self._gap(asked)
 
