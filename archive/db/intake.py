@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from archive.db import tables as t
 from archive.db.agents import Agent
 from archive.db.storable import storable
-from archive.domain.media import TICKS_PER_MS, Segment, Source
+from archive.domain.media import Segment, Source
+from archive.domain.timeline import drift_of, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def run_utc(session: Session, recording: str, source: str, run: int) -> datetime
     )
 
 
-def add_segment(session: Session, recording: str, seq: int, segment: Segment, key: str, place: tuple[int, int]) -> bool:
+def add_segment(session: Session, recording: str, seq: int, segment: Segment, key: str, where: tuple[int, int]) -> bool:
     """A stored segment; False when another line has the same place in the same run."""
     made = session.execute(
         insert(t.Segment)
@@ -174,8 +175,9 @@ def add_segment(session: Session, recording: str, seq: int, segment: Segment, ke
             size_bytes=segment.size,
             start_ticks=segment.start_ticks,
             duration_ticks=segment.duration_ticks,
-            start_ms=place[0],
-            end_ms=place[1],
+            drift_ms=segment.drift_ms,
+            start_ms=where[0],
+            end_ms=where[1],
             frames=segment.frames,
             samples=segment.samples,
             why=segment.why,
@@ -187,21 +189,24 @@ def add_segment(session: Session, recording: str, seq: int, segment: Segment, ke
 
 
 def place_run(session: Session, recording: str, source: str, run: int, zero_ms: int) -> None:
-    """Move the segments of a run to where its final media zero puts them (archive.domain.timeline.place)."""
-    ticks = t.Segment.start_ticks
-    session.execute(
-        update(t.Segment)
-        .where(t.Segment.recording_id == recording, t.Segment.source == source, t.Segment.run == run)
-        .values(
-            start_ms=zero_ms + ticks // TICKS_PER_MS,
-            end_ms=zero_ms + (ticks + t.Segment.duration_ticks) // TICKS_PER_MS,
-        )
-        .execution_options(synchronize_session=False)
+    """Move the segments of a run to where its final media zero and its drift put them."""
+    s = t.Segment
+    query = select(s.seq, s.start_ticks, s.duration_ticks, s.drift_ms).where(
+        s.recording_id == recording, s.source == source, s.run == run
     )
+    own = session.execute(query).all()
+    drift = drift_of((row.start_ticks, row.drift_ms) for row in own)
+    places = ((row.seq, *place(zero_ms, row.start_ticks, row.duration_ticks, drift)) for row in own)
+    rows = [
+        {"recording_id": recording, "seq": seq, "start_ms": start_ms, "end_ms": end_ms}
+        for seq, start_ms, end_ms in places
+    ]
+    if rows:
+        session.execute(update(t.Segment), rows)
 
 
 def add_gap(
-    session: Session, recording: str, seq: int, source: str, place: tuple[int, int], cause: str, detail: str
+    session: Session, recording: str, seq: int, source: str, where: tuple[int, int], cause: str, detail: str
 ) -> None:
     """A hole in a source."""
     session.add(
@@ -209,8 +214,8 @@ def add_gap(
             recording_id=recording,
             seq=seq,
             source=source,
-            start_ms=place[0],
-            end_ms=place[1],
+            start_ms=where[0],
+            end_ms=where[1],
             cause=cause,
             detail=storable(detail),
         )

@@ -377,6 +377,7 @@ class Segment(Base):
     size_bytes: Mapped[int]
     start_ticks: Mapped[int]
     duration_ticks: Mapped[int]
+    drift_ms: Mapped[int | None]  # by how much its media came later than the run's zero says; null = not measured
     start_ms: Mapped[int]
     end_ms: Mapped[int]
     frames: Mapped[int]

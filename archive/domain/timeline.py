@@ -8,7 +8,7 @@ than the zero says (`drift_ms`), and `drift_of` makes a curve of that.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archive.domain.media import TICKS_PER_MS, TICKS_PER_S
@@ -49,27 +49,22 @@ def drift_of(measured: Iterable[tuple[int, int | None]]) -> Drift:
     Networks and buffers only ever delay, so the least of a minute counts; the mean of neighbouring minutes smooths it.
     What stays within NEGLIGIBLE_MS is none: a record without drift keeps its times to the tick.
     """
-    least: dict[int, int] = {}
+    least: dict[int, tuple[int, int]] = {}
     for start_ticks, drift_ms in measured:
         if drift_ms is not None:
-            window = start_ticks // WINDOW_TICKS
-            least[window] = min(least.get(window, drift_ms), drift_ms)
-    if not least or max(map(abs, least.values())) <= NEGLIGIBLE_MS:
+            window, found = start_ticks // WINDOW_TICKS, (drift_ms, start_ticks)
+            least[window] = min(least.get(window, found), found)
+    if not least or max(abs(drift_ms) for drift_ms, _ in least.values()) <= NEGLIGIBLE_MS:
         return NO_DRIFT
-    windows = sorted(least)
-    values = _smoothed([least[window] for window in windows])
-    knots = [(window * WINDOW_TICKS + WINDOW_TICKS // 2, value) for window, value in zip(windows, values, strict=True)]
-    return Drift(tuple(knots))
+    return Drift(tuple(_smoothed([(ticks, drift_ms) for _, (drift_ms, ticks) in sorted(least.items())])))
 
 
-def _smoothed(values: Sequence[int]) -> list[int]:
+def _smoothed(knots: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Means over SMOOTHED neighbours, fewer at the ends and as many on both sides: a straight line stays one."""
-    smooth = []
-    for at in range(len(values)):
-        reach = min(SMOOTHED // 2, at, len(values) - 1 - at)
-        near = values[at - reach : at + reach + 1]
-        smooth.append(round(sum(near) / len(near)))
-    return smooth
+    for at in range(len(knots)):
+        reach = min(SMOOTHED // 2, at, len(knots) - 1 - at)
+        near = knots[at - reach : at + reach + 1]
+        yield sum(ticks for ticks, _ in near) // len(near), round(sum(ms for _, ms in near) / len(near))
 
 
 def zero_from_segment(start_ms: int, start_ticks: int) -> int:

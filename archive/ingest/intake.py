@@ -208,6 +208,7 @@ def _take(session: Session, found: Intake, new: Sequence[tuple[Record, bytes]], 
             raise Damaged(f"chain line {record.seq} names the source {source}, which the recording does not have")
         _TAKE[type(meaning)](session, found, record, meaning, objects)
     session.flush()
+    _place_runs(session, found, [record for record, _ in new])
     if any(record.kind is Kind.SEGMENT for record, _ in new):
         defer(
             session,
@@ -220,6 +221,14 @@ def _take(session: Session, found: Intake, new: Sequence[tuple[Record, bytes]], 
     notify(session, "tyndau_recording", found.id)
 
 
+def _place_runs(session: Session, found: Intake, new: Sequence[Record]) -> None:
+    """Runs that have ended get their final places; each line of theirs may change what is known of their clock."""
+    touched = {(r.fields["source"], r.fields["run"]) for r in new if r.kind in (Kind.SEGMENT, Kind.RUN_END)}
+    for source, run in sorted(touched):
+        if (utc := rows.run_utc(session, found.id, source, run)) is not None:
+            rows.place_run(session, found.id, source, run, _zero(found, utc))
+
+
 def _take_segment(
     session: Session, found: Intake, record: Record, segment: Segment, objects: Mapping[int, str]
 ) -> None:
@@ -227,9 +236,7 @@ def _take_segment(
     if objects.get(record.seq) != key:
         raise BadInput(f"segment line {record.seq} needs its object {key}; store it first")
     rows.run_values(session, found.id, segment.source, segment.run)
-    utc = rows.run_utc(session, found.id, segment.source, segment.run)
-    zero_ms = _zero(found, utc) if utc else _zero_of(found, segment)
-    where = place(zero_ms, segment.start_ticks, segment.duration_ticks)
+    where = place(_zero_of(found, segment), segment.start_ticks, segment.duration_ticks)
     if not rows.add_segment(session, found.id, record.seq, segment, key, where):
         raise Conflict(f"chain line {record.seq} has the place of another segment of its run")
     defer(session, "ingest.segment", queue="default", recording=found.id, seq=record.seq)
@@ -249,8 +256,6 @@ def _take_run(session: Session, found: Intake, record: Record, run: RunStart, _:
 
 def _take_run_end(session: Session, found: Intake, record: Record, end: RunStop, _: object) -> None:
     rows.run_values(session, found.id, end.source, end.run, utc=end.utc, end_ticks=end.end_ticks, end_reason=end.reason)
-    if end.utc:
-        rows.place_run(session, found.id, end.source, end.run, _zero(found, end.utc))
 
 
 def _take_gap(session: Session, found: Intake, record: Record, gap: GapFound, _: object) -> None:

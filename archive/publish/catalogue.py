@@ -98,4 +98,5 @@ def _segment(row: t.Segment) -> StoredSegment:
         start_ticks=row.start_ticks,
         duration_ticks=row.duration_ticks,
         start_ms=row.start_ms,
+        drift_ms=row.drift_ms,
     )

@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from archive.domain.ids import check_name
 from archive.domain.media import TICKS_PER_MS, TICKS_PER_S, Source
+from archive.domain.timeline import NO_DRIFT, Drift, drift_of
 
 # A shorter stretch without any source is filled (black, silence): players pass it without a jump.
 SHORTEST_HOLE = TICKS_PER_S
@@ -31,7 +33,8 @@ class StoredSegment:
     size_bytes: int
     start_ticks: int
     duration_ticks: int
-    start_ms: int  # on the recording's time line
+    start_ms: int  # on the recording's time line, drift included
+    drift_ms: int | None = None  # by how much its media came later than the run's zero says
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A segment on the time line: media time of its run + `offset` = time line."""
+    """A segment on the time line: media time of its run + `offset` + drift at that time = time line."""
 
     segment: StoredSegment
     offset: int
     span: Span
+    drift: Drift = NO_DRIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +91,17 @@ def make_plan(
 
 def _place(segments: list[StoredSegment]) -> Iterable[Placed]:
     segments.sort(key=lambda s: (s.run, s.start_ticks))
-    run, offset, end = None, 0, 0
-    for segment in segments:
-        if segment.run != run:
-            run = segment.run
-            offset = max(segment.start_ms * TICKS_PER_MS, end) - segment.start_ticks
-        start = segment.start_ticks + offset
-        end = max(end, start + segment.duration_ticks)
-        yield Placed(segment, offset, Span(start, start + segment.duration_ticks))
+    end = 0
+    for _, run in groupby(segments, key=lambda s: s.run):
+        own = list(run)
+        drift, first = drift_of((s.start_ticks, s.drift_ms) for s in own), own[0]
+        begun = first.start_ticks + drift.ticks_at(first.start_ticks)
+        offset = max(first.start_ms * TICKS_PER_MS, end) - begun
+        for segment in own:
+            start, until = segment.start_ticks, segment.start_ticks + segment.duration_ticks
+            span = Span(start + offset + drift.ticks_at(start), until + offset + drift.ticks_at(until))
+            end = max(end, span.end)
+            yield Placed(segment, offset, span, drift)
 
 
 def _holes(placed: Sequence[Placed]) -> Iterable[Span]:

@@ -38,6 +38,7 @@ class Unit:
     format: Format | None
     packet: av.Packet[Any]
     stream: Any
+    drift: int = 0  # ticks that its times contain for the drift of the source's clock
 
 
 def fetch(store: ObjectStore, segment: StoredSegment, target: Path) -> None:
@@ -83,18 +84,19 @@ def _units(container: InputContainer, placed: Placed) -> Iterator[Unit]:
         if offset is None:
             offset = _offset(_ticks(packet.pts, packet), placed)
         index = packet.stream_index
-        shown = _ticks(packet.pts, packet) + offset
+        drift = placed.drift.ticks_at(_ticks(packet.dts, packet))
+        shown, decoded = (_ticks(time, packet) + offset + drift for time in (packet.pts, packet.dts))
         if shown < 0:
             continue
         duration = max(_ticks(packet.duration or 0, packet), 1)
-        sample = Sample(_ticks(packet.dts, packet) + offset, shown, duration, packet.is_keyframe, bytes(packet))
-        yield Unit(tracks[index], sample, formats[index], packet, container.streams[index])
+        sample = Sample(decoded, shown, duration, packet.is_keyframe, bytes(packet))
+        yield Unit(tracks[index], sample, formats[index], packet, container.streams[index], drift)
 
 
 def _offset(first: int, placed: Placed) -> int:
     """What brings the file's times to the time line: its run's offset, if it keeps its run's zero."""
     stray = abs(first - placed.segment.start_ticks) > _STRAY
-    return placed.span.start - first if stray else placed.offset
+    return placed.span.start - placed.drift.ticks_at(first) - first if stray else placed.offset
 
 
 def _ticks(value: int, packet: av.Packet[Any]) -> int:

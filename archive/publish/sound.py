@@ -19,6 +19,7 @@ from archive.publish.reading import Unit
 PEAKS_PER_S = 20
 _PEAK_BLOCK = RATE // PEAKS_PER_S
 _JITTER = RATE // 50  # 20 ms: stamps that are this near to the expected place are rounding
+_STRETCHED = 4  # samples of a block at the most
 _LIMIT = 0.89  # about -1 dB of full scale
 _GAIN_BLOCK = RATE // 100
 _GROWTH = 10 * RATE  # the sum grows in steps, not with every block
@@ -37,6 +38,8 @@ class Decoder:
         self._resampler = mono_resampler()
         self._next = 0  # 48 kHz sample where the next decoded sample belongs
         self._due = 0  # ticks where the next packet should begin
+        self._drift = 0  # ticks of drift where `_next` was set
+        self._stretched = 0  # samples added since then so that sound keeps step with the time line
 
     def decode(self, unit: Unit) -> Iterator[tuple[int, Pcm]]:
         """(start in 48 kHz samples, samples) of a packet; a packet that cannot be decoded leaves a hole."""
@@ -48,9 +51,19 @@ class Decoder:
         for frame in frames:
             frame.pts = None  # placed by us
             for out in self._resampler.resample(frame):
-                pcm = np.asarray(out.to_ndarray()[0], np.float32)
+                pcm = self._in_step(np.asarray(out.to_ndarray()[0], np.float32), unit.drift)
                 yield self._next, pcm
                 self._next += len(pcm)
+
+    def _in_step(self, pcm: Pcm, drift: int) -> Pcm:
+        """A few samples more or less, as the clock of the source parts from ours: one in 20 000 is not heard."""
+        more = (drift - self._drift) * 8 // 15 - self._stretched
+        more = max(-_STRETCHED, min(_STRETCHED, more))
+        if not more or len(pcm) < 2 * _STRETCHED:
+            return pcm
+        self._stretched += more
+        at = np.linspace(0, len(pcm) - 1, len(pcm) + more)
+        return np.asarray(np.interp(at, np.arange(len(pcm)), pcm), np.float32)
 
     def _place(self, unit: Unit) -> None:
         source = unit.stream.codec_context
@@ -64,6 +77,7 @@ class Decoder:
         self._context.sample_rate, self._context.layout = source.sample_rate, source.layout
         self._resampler = mono_resampler()
         self._next = samples_of(unit.sample.shown)
+        self._drift, self._stretched = unit.drift, 0
 
 
 class Peaks:

@@ -62,7 +62,9 @@ class Microphone:
         self._plan = plan
         self._mixer = mixer
         self._decoder = Decoder()
-        self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded
+        self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
+        if any(p.drift.knots for p in plan.segments if p.segment.source == source.name):
+            self._own = Mixer(plan.holes, Peaks(0))
 
     @property
     def id(self) -> str:
@@ -70,7 +72,7 @@ class Microphone:
 
     def take(self, unit: Unit) -> None:
         """Add a packet of this microphone's track."""
-        if isinstance(unit.format, Sound):
+        if self._own is None and isinstance(unit.format, Sound):
             self._ready(unit.format).add(unit.sample, unit.format)
         elif self._own is None:
             self._own = Mixer(self._plan.holes, Peaks(0))

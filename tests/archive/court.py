@@ -94,7 +94,7 @@ class Recorded:
         self.records.append(record)
         return record
 
-    def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0) -> Record:
+    def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0, **more: Any) -> Record:
         """Segment `number` (from 0) of a run whose media zero is `zero_s` after the start."""
         data = f"{self.id} {source} {run} {number} ".encode() * 50
         utc = START + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
@@ -112,6 +112,7 @@ class Recorded:
             samples=0 if source == "cam" else 288_000,
             utc=iso(utc),
             why="ok",
+            **more,
         )
         self.media[record.seq] = data
         return record

@@ -6,6 +6,8 @@ import json
 import random
 import uuid
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from archive.domain.errors import BadInput, Conflict, Damaged, Denied, NotFound,
 from archive.domain.wall import iso
 from archive.ingest import accept_lines, accept_manifest
 from archive.signing import Signer
-from tests.archive.court import DOCUMENT, START, Recorded, Room
+from tests.archive.court import DOCUMENT, START, TICKS, Recorded, Room
 
 TABLES: list[type[t.Base]] = [t.Recording, t.ChainLine, t.Source, t.Run, t.Segment, t.Gap, t.Event]
 OF_THE_MOMENT = {"created_utc", "received_utc", "stored_utc"}
@@ -121,6 +123,35 @@ def test_any_order_and_any_repetition_leave_the_same_rows(sessions: Sessions, ro
     with sessions.begin() as session:
         made.close(session, room.agent)
     assert dump(sessions) == expected
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_a_run_whose_clock_drifts_is_placed_where_its_media_really_were(
+    sessions: Sessions, room: Room, seed: int | None
+) -> None:
+    """500 parts in a million over ten minutes, in whatever order the lines come."""
+    made = Recorded(room.hearing)
+    made.add(Kind.RUN, 0, source="mics", run=1)
+    for number in range(100):
+        made.segment("mics", 1, number, zero_s=1, drift_ms=3 * number + number % 3)
+    ended = {"source": "mics", "run": 1, "reason": "stopped", "utc": iso(START + timedelta(seconds=1))}
+    made.add(Kind.RUN_END, 602, **ended, end_ticks=100 * TICKS)
+    made.add(Kind.STOP, 602, reason="stopped")
+    sent = made.records[:]
+    if seed is not None:
+        random.Random(seed).shuffle(sent)
+    with sessions.begin() as session:
+        made.register(session, room.agent)
+    for at in range(0, len(sent), 17):
+        with sessions.begin() as session:
+            made.send(session, room.agent, sent[at : at + 17])
+    with sessions() as session:
+        rows = session.scalars(select(t.Segment).order_by(t.Segment.start_ticks)).all()
+    assert [row.drift_ms for row in rows][:4] == [0, 4, 8, 9]
+    assert all(before.end_ms == after.start_ms for before, after in pairwise(rows))
+    for number, row in enumerate(rows):
+        assert row.start_ms == pytest.approx(1000 + number * 6003, abs=30)  # level in the last minute
+    assert rows[-1].start_ms == 1000 + 99 * 6000 + 270  # the same whatever came first
 
 
 def test_an_altered_line_is_refused_and_nothing_is_taken(sessions: Sessions, room: Room) -> None:
