@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
@@ -84,6 +84,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.sessions.kw["bind"].dispose()
 
 
+async def _to_its_end(work: Callable[[], object]) -> None:
+    """Do `work` in a thread; who cancels this waits for it: its connection is back before the pool is closed."""
+    running = asyncio.ensure_future(run_in_threadpool(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+
+
 async def _watch(services: Services) -> None:
     """Look after the rooms until cancelled; a database that is away is told once."""
     api = services.settings.api
@@ -97,7 +107,7 @@ async def _watch(services: Services) -> None:
     while True:
         await asyncio.sleep(EVERY_S)
         try:
-            await run_in_threadpool(watch.look)
+            await _to_its_end(watch.look)
             failing = False
         except Exception as error:  # whatever it is, the next look may do; nobody else would see an agent fall silent
             if not failing:

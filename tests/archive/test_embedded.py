@@ -27,10 +27,11 @@ from config.settings import Settings
 from tests.waiting import wait_for
 
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from archive.embedded import embedded
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without it
 with embedded(Path(sys.argv[1])) as servers:
     print("up", flush=True)
     while True:  # not one long read: a signal just before it would not be looked at
