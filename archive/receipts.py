@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from archive.db import evidence
 from archive.db.evidence import ClosedRecording
 from archive.db.session import notify
@@ -20,6 +22,7 @@ from archive.domain.keys import document_key, recording_prefix
 from archive.domain.wall import iso
 from archive.ingest.check import check_segment, stored_sha256
 from archive.jobs.context import JobContext
+from archive.jobs.defer import defer
 from archive.signing import Verifier
 from archive.storage.port import ObjectStore
 
@@ -86,7 +89,15 @@ def _note(context: JobContext, recording: str, ok: bool | None) -> datetime:
     with context.sessions.begin() as session:
         at = evidence.set_verified(session, recording, ok, context.clock.utc())
         notify(session, "tyndau_recording", recording)
+        if ok and context.settings.timestamps.url:
+            queue_stamp(session, recording)
     return at
+
+
+def queue_stamp(session: Session, recording: str) -> int | None:
+    """Queue the time stamp over the recording's receipt; None when one waits already."""
+    one = f"receipt.stamp:{recording}"
+    return defer(session, "receipt.stamp", queue="default", lock=one, queueing_lock=one, recording=recording)
 
 
 def _store(context: JobContext, found: ClosedRecording, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """Every warning and error that an operator may meet: code, level, and what to do, in three languages.
 
 REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
-PUB: access copies, API: web server, EMB: embedded servers, JOB: background jobs, SEC: access,
+PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, JOB: background jobs, SEC: access,
 CON: the courtroom's console.
 """
 
@@ -295,6 +295,13 @@ define(
     kk="Кіріктірілген сервер тоқтап қалды. Журналын қарап, Tyndau-ды қайта іске қосыңыз.",
     ru="Встроенный сервер остановился. Посмотрите его журнал и запустите Tyndau снова.",
     en="An embedded server ended by itself. Look at its log and start Tyndau again.",
+)
+define(
+    "TSA-001",
+    logging.WARNING,
+    kk="Уақыт белгісі орталығының жауабы жарамсыз; ол сақталмады, сұрау қайталанады. Мекенжайы мен куәлігін қараңыз.",
+    ru="Ответ центра меток времени негоден; метка не сохранена, запрос повторится. Проверьте его адрес и сертификат.",
+    en="The time stamp authority's answer does not hold; it was not kept, it is asked again. Check its address and CA.",
 )
 define(
     "PUB-001",

@@ -45,6 +45,16 @@ class Storage(Section):
     retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
 
 
+class Timestamps(Section):
+    """The authority (RFC 3161) that says when a receipt was there; without one only the archive says so."""
+
+    url: str = ""  # http(s)://…; empty = receipts are not time-stamped, and every bundle says that
+    ca_file: Path | None = (
+        None  # PEM with the authority's root (and intermediates); a token that leads elsewhere is refused
+    )
+    timeout_s: float = Field(20.0, gt=0, le=300)  # a slower answer counts as none and is asked for again
+
+
 class Api(Section):
     """The web server."""
 
@@ -136,6 +146,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("tyndau-data")  # embedded servers, caches and keys of this machine
     database: Database = Database()
     storage: Storage = Storage()
+    timestamps: Timestamps = Timestamps()
     api: Api = Api()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()

@@ -96,5 +96,21 @@ def set_verified(session: Session, recording: str, ok: bool | None, at: datetime
     return row.verified_utc
 
 
+def set_stamped(session: Session, recording: str, at: datetime) -> None:
+    """Note the time that the time stamp over the receipt states."""
+    session.execute(
+        update(t.Recording)
+        .where(t.Recording.id == recording)
+        .values(stamped_utc=at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def unstamped(session: Session, most: int) -> list[str]:
+    """Recordings with a receipt and no time stamp over it, oldest first."""
+    without = t.Recording.verified_ok.is_(True), t.Recording.stamped_utc.is_(None)
+    return list(session.scalars(select(t.Recording.id).where(*without).order_by(t.Recording.verified_utc).limit(most)))
+
+
 def _segment(row: t.Segment) -> StoredSegment:
     return StoredSegment(row.recording_id, row.seq, row.object_key, row.sha256, row.size_bytes, row.checked_ok)

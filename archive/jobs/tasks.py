@@ -11,6 +11,9 @@ from archive.ingest.check import check_segment
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.receipts import issue_receipt
+from archive.stamps import stamp_receipt
+
+STAMP_ATTEMPTS = 12  # about forty minutes; a longer outage of the authority is caught up later (archive.stamps)
 
 if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
@@ -30,3 +33,9 @@ def ingest_segment(context: JobContext, *, recording: str, seq: int) -> None:
 def receipt_recording(context: JobContext, *, recording: str) -> None:
     """Check a closed recording as a whole and sign its receipt."""
     issue_receipt(context, recording)
+
+
+@task("receipt.stamp", queue="default", attempts=STAMP_ATTEMPTS)
+def receipt_stamp(context: JobContext, *, recording: str) -> None:
+    """Have a receipt time-stamped by the authority of the settings."""
+    stamp_receipt(context, recording)

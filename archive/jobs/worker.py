@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import text
 
+from archive import stamps
 from archive.db.session import Sessions
 from archive.domain.errors import DatabaseUnavailable, Misconfigured
 from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
@@ -38,6 +40,7 @@ class Pace:
     dead_after_s: float = 30.0
     poll_s: float = 2.0
     stop_within_s: float = 20.0
+    catch_up_s: float = 600.0  # how often receipts without a time stamp are looked for
 
 
 def run_worker(
@@ -62,7 +65,8 @@ def run_worker(
     if not able:
         raise Misconfigured(f"nothing here works on {', '.join(queues)}; install the packages or name other queues")
     with job_context(settings, concurrency) as context:
-        worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace or Pace())
+        catch_up = partial(stamps.catch_up, context.sessions, settings)
+        worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace or Pace(), catch_up)
         try:
             asyncio.run(worker.until_idle() if stop_when_idle else worker.until_stopped())
         except ConnectorException as error:
@@ -72,12 +76,21 @@ def run_worker(
 class Worker:
     """One run of the queue in one event loop."""
 
-    def __init__(self, app: App, sessions: Sessions, queues: Sequence[str], concurrency: int, pace: Pace) -> None:
+    def __init__(
+        self,
+        app: App,
+        sessions: Sessions,
+        queues: Sequence[str],
+        concurrency: int,
+        pace: Pace,
+        catch_up: Callable[[], object],
+    ) -> None:
         self._app = app
         self._sessions = sessions
         self._queues = list(queues)
         self._concurrency = concurrency
         self._pace = pace
+        self._catch_up = catch_up
 
     async def until_stopped(self) -> None:
         """Work until a signal."""
@@ -98,7 +111,8 @@ class Worker:
 
     async def _work(self, wait: bool) -> None:
         await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
-        sweep = asyncio.create_task(self._sweep())
+        await asyncio.to_thread(self._catch_up)
+        sweeps = [asyncio.create_task(self._sweep()), asyncio.create_task(self._catch_up_now_and_then())]
         try:
             async with self._app.open_async():
                 await self._app.run_worker_async(
@@ -112,7 +126,8 @@ class Worker:
                     install_signal_handlers=False,
                 )
         finally:
-            sweep.cancel()
+            for sweep in sweeps:
+                sweep.cancel()
 
     async def _sweep(self) -> None:
         """Every worker sweeps for all: a periodic job would need a free place in a queue to do it."""
@@ -120,6 +135,12 @@ class Worker:
             await asyncio.sleep(self._pace.heartbeat_s)
             with contextlib.suppress(DatabaseUnavailable):  # the worker itself notices
                 await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
+
+    async def _catch_up_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.catch_up_s)
+            with contextlib.suppress(DatabaseUnavailable, Misconfigured):  # a new start of the worker says it
+                await asyncio.to_thread(self._catch_up)
 
     def _stop(self, work: asyncio.Task[None]) -> None:
         work.cancel()
