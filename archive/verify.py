@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from archive.attested import NotChecked, check_receipt, check_stamp
 from archive.domain import merkle
 from archive.domain.chain import Kind, Record, canonical, parse_chain
 from archive.domain.errors import Damaged
@@ -29,10 +30,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; `detail` says what was found, in one line."""
+    """One thing that was looked at; `detail` says what was found, in one line. `ok` None = it could not be checked."""
 
     name: str
-    ok: bool
+    ok: bool | None
     detail: str
 
 
@@ -124,18 +125,19 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(check.ok for check in self.checks)
+        """Whether nothing that could be checked fails."""
+        return all(check.ok is not False for check in self.checks)
 
 
-def verify(path: Path, progress: Progress = lambda _bytes: None) -> Verdict:
-    """Look at the folder or bundle at `path`. `progress` is told of media bytes read.
+def verify(path: Path, progress: Progress = lambda _bytes: None, archive_key: str = "") -> Verdict:
+    """Look at the folder or bundle at `path`. `progress` is told of media bytes read; `archive_key` is the
+    fingerprint of the archive's key as the court has published it, if that is known.
 
     Raises:
         Damaged: it is neither a folder nor a zip.
     """
     with open_holder(path) as holder:
-        return Verdict(tuple(_all_checks(holder, progress)))
+        return Verdict(tuple(_all_checks(holder, progress, archive_key)))
 
 
 def media_bytes(path: Path) -> int:
@@ -144,7 +146,7 @@ def media_bytes(path: Path) -> int:
         return sum(holder.size(name) or 0 for name in holder.names())
 
 
-def _all_checks(holder: Holder, progress: Progress) -> list[Check]:
+def _all_checks(holder: Holder, progress: Progress, archive_key: str) -> list[Check]:
     checks: list[Check] = []
     records = _attempt(checks, "chain", lambda: _chain(holder))
     if records is None:
@@ -156,6 +158,8 @@ def _all_checks(holder: Holder, progress: Progress) -> list[Check]:
         _attempt(checks, "checkpoints", lambda: _checkpoints(holder, records, key))
     if manifest is not None:
         _attempt(checks, "merkle", lambda: _merkle(records, manifest))
+        _attempt(checks, "receipt", lambda: _receipt(holder, manifest, archive_key))
+        _attempt(checks, "timestamp", lambda: _stamp(holder))
     _attempt(checks, "segments", lambda: _segments(holder, records, progress))
     _attempt(checks, "no_other_media", lambda: _no_other_media(holder, records))
     return checks
@@ -168,6 +172,9 @@ def _attempt(checks: list[Check], name: str, look: Callable[[], tuple[T, str]]) 
     """What `look` found, with its check added; None when it does not hold."""
     try:
         found, detail = look()
+    except NotChecked as reason:
+        checks.append(Check(name, None, str(reason)))
+        return None
     except (Damaged, OSError, zipfile.BadZipFile) as error:
         checks.append(Check(name, False, str(error)))
         return None
@@ -225,6 +232,21 @@ def _merkle(records: Sequence[Record], manifest: Manifest) -> tuple[bool, str]:
     if root != manifest.merkle_root:
         raise Damaged("the Merkle root of the chain is not the manifest's")
     return True, root
+
+
+def _receipt(holder: Holder, manifest: Manifest, archive_key: str) -> tuple[bool, str]:
+    said = check_receipt(
+        lambda name: _read_if_there(holder, name), _read(holder, "manifest.json"), manifest, archive_key
+    )
+    return True, said
+
+
+def _stamp(holder: Holder) -> tuple[bool, str]:
+    return True, check_stamp(lambda name: _read_if_there(holder, name))
+
+
+def _read_if_there(holder: Holder, name: str) -> bytes | None:
+    return None if holder.size(name) is None else _read(holder, name)
 
 
 def _checkpoints(holder: Holder, records: Sequence[Record], key: Verifier) -> tuple[int, str]:

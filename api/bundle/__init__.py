@@ -12,9 +12,12 @@ from importlib.resources import files
 
 from sqlalchemy.orm import Session
 
+from archive.attested import ARCHIVE_KEY, AUTHORITY, RECEIPT, SIGNATURE, TOKEN
 from archive.db import recordings as db
 from archive.db.recordings import StoredSegment
 from archive.domain.errors import Conflict, Damaged
+from archive.receipts import read_receipt
+from archive.stamps import read_stamp
 from archive.storage.port import ObjectStore
 
 CHUNK_BYTES = 1 << 20
@@ -50,7 +53,7 @@ def contents(session: Session, evidence: ObjectStore, recording: str) -> Content
     prefix = db.evidence_prefix(session, recording)
     segments = tuple(db.segments(session, recording))
     chain = b"".join(line + b"\n" for line in db.chain_lines(session, recording))
-    small = {"chain.jsonl": chain, **_beside(evidence, f"{prefix}")}
+    small = {"chain.jsonl": chain, **_beside(evidence, f"{prefix}"), **_attested(evidence, f"{prefix}", recording)}
     sums = "".join(f"{segment.sha256}  {segment.file}\n" for segment in segments)
     small["SHA256SUMS"] = sums.encode()
     small |= {name: files("api.bundle").joinpath(name).read_bytes() for name in SHOWN}
@@ -67,6 +70,17 @@ def _beside(evidence: ObjectStore, prefix: str) -> dict[str, bytes]:
         elif name in NEEDED:
             raise Damaged(f"{name} is not in the store; run 'tyndau archive check'")
     return found
+
+
+def _attested(evidence: ObjectStore, prefix: str, recording: str) -> dict[str, bytes]:
+    """What others than the agent say of it, as far as they have said it."""
+    courtroom = prefix.partition("/")[0]
+    receipt = read_receipt(evidence, courtroom, recording)
+    if receipt is None:
+        return {}
+    found = {RECEIPT: receipt.receipt, SIGNATURE: receipt.signature, ARCHIVE_KEY: receipt.archive_key_pem}
+    stamp = read_stamp(evidence, courtroom, recording, receipt.receipt)
+    return {**found, TOKEN: stamp.token, AUTHORITY: stamp.ca_pem} if stamp else found
 
 
 def _read(evidence: ObjectStore, key: str) -> bytes:

@@ -14,10 +14,14 @@ say() { # result, what
     if [ "$1" != OK ]; then failed=1; fi
 }
 
+note() { # what could not be checked
+    printf '%-6s  %s\n' -- "$1"
+}
+
 sha() { sha256sum | cut -d ' ' -f 1; }
 
-member() { # name of a text member of manifest.json
-    sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" manifest.json
+member() { # name of a text member of manifest.json, or of the file that is named second
+    sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "${2:-manifest.json}"
 }
 
 for tool in openssl sha256sum sed cut mktemp sort find wc; do
@@ -85,6 +89,48 @@ if [ "$(sha <"$work/named")" = "$(sha <"$work/found")" ]; then
     say OK "there is no other media"
 else
     say FAILED "there are files that the chain does not name, or some are missing"
+fi
+
+if [ ! -f receipt.json ]; then
+    note "there is no receipt: nothing here says that the archive had the record"
+elif [ ! -f archive.pub ] || [ ! -f receipt.sig ]; then
+    say FAILED "a receipt without its signature or key"
+else
+    if openssl pkeyutl -verify -pubin -inkey archive.pub -rawin -in receipt.json -sigfile receipt.sig >/dev/null 2>&1; then
+        say OK "the receipt's signature (Ed25519)"
+    else
+        say FAILED "the receipt's signature (Ed25519)"
+    fi
+    if [ "$(member manifest_sha256 receipt.json)" = "$(sha <manifest.json)" ] &&
+        [ "$(member chain_head receipt.json)" = "$(member chain_head)" ] &&
+        [ "$(member recording receipt.json)" = "$(member recording)" ]; then
+        say OK "the receipt is for this record: the archive had all of it at $(member received receipt.json)"
+    else
+        say FAILED "the receipt is for another record"
+    fi
+    key=$(openssl pkey -pubin -in archive.pub -outform DER 2>/dev/null | sha)
+    if [ "$key" != "$(member key_sha256 receipt.json)" ]; then
+        say FAILED "the archive's key is not the one that the receipt names"
+    elif [ -n "${ARCHIVE_KEY:-}" ] && [ "$key" != "$ARCHIVE_KEY" ]; then
+        say FAILED "the archive's key is not the one that you gave: $key"
+    else
+        say OK "the archive's key: $key"
+    fi
+fi
+
+if [ ! -f receipt.tsr ]; then
+    note "there is no time stamp: only the archive says when it had the record"
+elif [ ! -f receipt.json ] || [ ! -f tsa-ca.pem ]; then
+    say FAILED "a time stamp without the receipt or the authority's certificate"
+else
+    stamped=$(openssl ts -reply -in receipt.tsr -text 2>/dev/null | sed -n 's/^Time stamp: //p')
+    # Certificates end some day; what counts is that they were good then. (Not every date can read a date.)
+    if moment=$(date -u -d "$stamped" +%s 2>/dev/null); then set -- -attime "$moment"; else set --; fi
+    if openssl ts -verify -data receipt.json -in receipt.tsr -CAfile tsa-ca.pem "$@" >/dev/null 2>&1; then
+        say OK "the time stamp over the receipt (RFC 3161): $stamped"
+    else
+        say FAILED "the time stamp over the receipt (RFC 3161)"
+    fi
 fi
 
 if [ "$failed" -eq 0 ]; then
