@@ -1,4 +1,4 @@
-"""The object store port over S3; the only file that imports minio."""
+"""The object store port over S3; only it and worm.py beside it import minio."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_known(storage: Storage) -> bool:
         StoreUnavailable: as the port's verbs.
     """
     client = _client(storage)
-    with _translated("the account"):
+    with translated("the account"):
         try:
             next(client.list_objects(bucket_name=storage.evidence_bucket, prefix="nothing"), None)
         except S3Error as error:
@@ -74,7 +74,7 @@ def ensure_bucket(storage: Storage, bucket: str, *, object_lock: bool) -> None:
         StoreUnavailable, StoreRefused: as the port's verbs.
     """
     client = _client(storage)
-    with _translated(bucket):
+    with translated(bucket):
         if not client.bucket_exists(bucket_name=bucket):
             try:
                 client.make_bucket(bucket_name=bucket, object_lock=object_lock)
@@ -111,6 +111,11 @@ class S3Store:
         self._client = client
         self.bucket = bucket
 
+    @property
+    def client(self) -> Minio:
+        """For what only this package does (archive.storage.worm)."""
+        return self._client
+
     def put(
         self,
         key: str,
@@ -126,8 +131,8 @@ class S3Store:
             if sha256 is not None and digest.hex() != sha256:
                 raise Damaged(f"the bytes for {key} are not those that were to be stored; nothing was sent")
             try:
-                with _translated(key):
-                    self._put_once(key, data, _put_headers(digest, metadata or {}, content_type, retain_until))
+                with translated(key):
+                    self._put_once(key, data, put_headers(digest, metadata or {}, content_type, retain_until))
             except Exists as error:
                 if self._holds(key, digest.hex()):
                     return False
@@ -135,7 +140,7 @@ class S3Store:
         return True
 
     def head(self, key: str) -> StoredObject:
-        with _translated(key):
+        with translated(key):
             found = self._client.stat_object(bucket_name=self.bucket, object_name=key)
         return StoredObject(key, found.size or 0, _user_metadata(found.metadata or {}))
 
@@ -145,7 +150,7 @@ class S3Store:
             self.head(key)
             yield io.BytesIO()
             return
-        with _translated(key):
+        with translated(key):
             response = self._client.get_object(
                 bucket_name=self.bucket, object_name=key, offset=start, length=length or 0
             )
@@ -156,12 +161,12 @@ class S3Store:
             response.release_conn()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        with _translated(prefix):
+        with translated(prefix):
             for found in self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True):
                 yield StoredObject(found.object_name or "", found.size or 0, {})
 
     def sign_url(self, key: str, expires: timedelta) -> str:
-        with _translated(key):
+        with translated(key):
             return self._client.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
 
     def _put_once(self, key: str, data: Any, headers: Mapping[str, str]) -> None:
@@ -213,7 +218,7 @@ class Body(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        with _translated(self._key):
+        with translated(self._key):
             return self._response.read(None if size is None or size < 0 else size)
 
     def readinto(self, buffer: Any) -> int:
@@ -223,7 +228,7 @@ class Body(io.RawIOBase):
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
     """The vendor's errors in our words."""
     try:
         yield
@@ -251,9 +256,10 @@ def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(META): value for name, value in lower.items() if name.startswith(META)}
 
 
-def _put_headers(
+def put_headers(
     digest: bytes, metadata: Mapping[str, str], content_type: str, retain_until: datetime | None
 ) -> dict[str, str]:
+    """The headers of a put: write-once, with its checksum (`digest`: SHA-256) for the store to look at."""
     headers = {
         "Content-Type": content_type,
         "If-None-Match": "*",

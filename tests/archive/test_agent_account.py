@@ -110,9 +110,9 @@ def test_without_the_header_a_version_is_added_and_the_first_one_stays(room: Roo
 
 
 def s3_headers(digest: bytes) -> dict[str, Any]:
-    from archive.storage.s3 import _put_headers
+    from archive.storage.s3 import put_headers
 
-    return {k: v for k, v in _put_headers(digest, {}, "video/mp4", UNTIL).items() if k != "If-None-Match"}
+    return {k: v for k, v in put_headers(digest, {}, "video/mp4", UNTIL).items() if k != "If-None-Match"}
 
 
 Act = Callable[[Room, str, str], object]  # what a thief tries with a key and its version
