@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
-from fastapi.concurrency import run_in_threadpool
 
 from api import problems, schemas
 from api.middleware import Envelope, Gate
@@ -33,6 +32,7 @@ from archive.watch import EVERY_S, RoomWatch
 from config.clock import Clock
 from config.log import report
 from config.settings import Settings
+from config.threads import to_its_end
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +84,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.sessions.kw["bind"].dispose()
 
 
-async def _to_its_end(work: Callable[[], object]) -> None:
-    """Do `work` in a thread; who cancels this waits for it: its connection is back before the pool is closed."""
-    running = asyncio.ensure_future(run_in_threadpool(work))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.gather(running, return_exceptions=True)
-        raise
-
-
 async def _watch(services: Services) -> None:
     """Look after the rooms until cancelled; a database that is away is told once."""
     api = services.settings.api
@@ -107,7 +97,7 @@ async def _watch(services: Services) -> None:
     while True:
         await asyncio.sleep(EVERY_S)
         try:
-            await _to_its_end(watch.look)
+            await to_its_end(watch.look)
             failing = False
         except Exception as error:  # whatever it is, the next look may do; nobody else would see an agent fall silent
             if not failing:

@@ -1,8 +1,8 @@
 """Every warning and error that an operator may meet: code, level, and what to do, in three languages.
 
 REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
-PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, JOB: background jobs, SEC: access,
-CON: the courtroom's console.
+PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, AUD: audit log,
+JOB: background jobs, SEC: access, CON: the courtroom's console.
 """
 
 from __future__ import annotations
@@ -274,6 +274,20 @@ define(
     kk="Жұмысшы үдеріс өз тапсырмасының ортасында үзілді; тапсырма қайта кезекке қойылды.",
     ru="Рабочий процесс оборвался посреди задания; задание снова поставлено в очередь.",
     en="A worker died in the middle of a job; the job was queued again.",
+)
+define(
+    "JOB-003",
+    logging.WARNING,
+    kk="Жұмысшы үдерістің мерзімді жұмысы (уақыт белгілері, аудит журналы) орындалмай тұр; әрекет қайталанады.",
+    ru="Регулярная работа рабочего процесса (метки времени, журнал аудита) не удаётся; попытки повторяются.",
+    en="A worker's regular work (time stamps, audit log) fails; it is tried again. See the detail.",
+)
+define(
+    "AUD-001",
+    logging.ERROR,
+    kk="Аудит журналы қоймада мөрленгенге сәйкес келмейді. «tyndau audit verify» орындап, себебін анықтаңыз.",
+    ru="Журнал аудита не совпадает с опечатанным в хранилище. Выполните «tyndau audit verify» и выясните причину.",
+    en="The audit log is not as it lies sealed in the store. Run: tyndau audit verify, and find out why.",
 )
 define(
     "ING-001",

@@ -486,3 +486,21 @@ class Audit(Base):
     rule: Mapped[str]  # which row of the access table decided
     data: Mapped[dict[str, Any]]
     __table_args__ = (Index(None, "hearing_id", "at_utc"), Index(None, "user_id", "at_utc"))
+
+
+class AuditLog(Base):
+    """At most one row: the name under which this installation's audit log is sealed, made with the first piece."""
+
+    __tablename__ = "audit_logs"
+    id: Mapped[uuid.UUID] = _id()
+
+
+class AuditPiece(Base):
+    """A stretch of the audit log that lies sealed in the evidence bucket (archive.audit)."""
+
+    __tablename__ = "audit_pieces"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1
+    sha256: Mapped[str]  # of its bytes
+    first_id: Mapped[int]
+    last_id: Mapped[int]  # rows beyond it were written later
+    sealed_utc: Mapped[datetime]

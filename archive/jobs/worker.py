@@ -17,14 +17,19 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy import text
 
 from archive import stamps
+from archive.audit import seal
 from archive.db.session import Sessions
-from archive.domain.errors import DatabaseUnavailable, Misconfigured
+from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
 from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
 from archive.jobs.context import job_context
 from archive.jobs.takeover import take_over
+from config.log import report
 from config.settings import Settings
+from config.threads import to_its_end
 
 logger = logging.getLogger(__name__)
+
+TELL_S = 3600.0
 
 DUE = text("""
     SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(:queues)
@@ -41,6 +46,16 @@ class Pace:
     poll_s: float = 2.0
     stop_within_s: float = 20.0
     catch_up_s: float = 600.0  # how often receipts without a time stamp are looked for
+    seal_s: float = 60.0  # how often the audit log is sealed
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Work that every worker does now and then, at its start too; two at once do no harm."""
+
+    work: Callable[[], object]
+    every_s: float
+    told_s: float | None = None  # when a failure was reported; None = it went well
 
 
 def run_worker(
@@ -65,8 +80,12 @@ def run_worker(
     if not able:
         raise Misconfigured(f"nothing here works on {', '.join(queues)}; install the packages or name other queues")
     with job_context(settings, concurrency) as context:
-        catch_up = partial(stamps.catch_up, context.sessions, settings)
-        worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace or Pace(), catch_up)
+        pace = pace or Pace()
+        upkeep = (
+            Upkeep(partial(stamps.catch_up, context.sessions, settings), pace.catch_up_s),
+            Upkeep(partial(seal, context), pace.seal_s),
+        )
+        worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:
             asyncio.run(worker.until_idle() if stop_when_idle else worker.until_stopped())
         except ConnectorException as error:
@@ -83,14 +102,14 @@ class Worker:
         queues: Sequence[str],
         concurrency: int,
         pace: Pace,
-        catch_up: Callable[[], object],
+        upkeep: Sequence[Upkeep],
     ) -> None:
         self._app = app
         self._sessions = sessions
         self._queues = list(queues)
         self._concurrency = concurrency
         self._pace = pace
-        self._catch_up = catch_up
+        self._upkeep = upkeep
 
     async def until_stopped(self) -> None:
         """Work until a signal."""
@@ -111,8 +130,10 @@ class Worker:
 
     async def _work(self, wait: bool) -> None:
         await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
-        await asyncio.to_thread(self._catch_up)
-        sweeps = [asyncio.create_task(self._sweep()), asyncio.create_task(self._catch_up_now_and_then())]
+        sweeps = [asyncio.create_task(self._sweep())]
+        for one in self._upkeep:
+            await self._keep_up(one)
+            sweeps.append(asyncio.create_task(self._now_and_then(one)))
         try:
             async with self._app.open_async():
                 await self._app.run_worker_async(
@@ -128,19 +149,33 @@ class Worker:
         finally:
             for sweep in sweeps:
                 sweep.cancel()
+            await asyncio.gather(*sweeps, return_exceptions=True)
 
     async def _sweep(self) -> None:
         """Every worker sweeps for all: a periodic job would need a free place in a queue to do it."""
         while True:
             await asyncio.sleep(self._pace.heartbeat_s)
             with contextlib.suppress(DatabaseUnavailable):  # the worker itself notices
-                await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
+                await to_its_end(partial(take_over, self._sessions, self._pace.dead_after_s))
 
-    async def _catch_up_now_and_then(self) -> None:
+    async def _now_and_then(self, one: Upkeep) -> None:
         while True:
-            await asyncio.sleep(self._pace.catch_up_s)
-            with contextlib.suppress(DatabaseUnavailable, Misconfigured):  # a new start of the worker says it
-                await asyncio.to_thread(self._catch_up)
+            await asyncio.sleep(one.every_s)
+            await self._keep_up(one)
+
+    async def _keep_up(self, one: Upkeep) -> None:
+        """What fails now is tried again; one that goes on failing is told once an hour."""
+        try:
+            await to_its_end(one.work)
+            one.told_s = None
+        except Misconfigured:
+            raise
+        except Exception as error:
+            now = asyncio.get_running_loop().time()
+            if one.told_s is None or now - one.told_s > TELL_S:
+                one.told_s = now
+                code = "AUD-001" if isinstance(error, Damaged) else "JOB-003"
+                report(logger, code, detail=f"{type(error).__name__}: {error}"[:300])
 
     def _stop(self, work: asyncio.Task[None]) -> None:
         work.cancel()
