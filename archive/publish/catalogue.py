@@ -41,7 +41,7 @@ def open_order(session: Session, recording: str) -> Order | None:
         return None
     segments = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording))
     plan = make_plan(
-        recording, row.manifest_sha256, row.started_utc, _sources(session, recording), [_segment(s) for s in segments]
+        recording, row.manifest_sha256, row.started_utc, sources_of(session, recording), [_segment(s) for s in segments]
     )
     return Order(plan, _newest(session, recording) + 1)
 
@@ -82,7 +82,8 @@ def _newest(session: Session, recording: str) -> int:
     return session.scalar(select(func.max(t.AccessCopy.version)).where(t.AccessCopy.recording_id == recording)) or 0
 
 
-def _sources(session: Session, recording: str) -> list[Source]:
+def sources_of(session: Session, recording: str) -> list[Source]:
+    """The sources of a recording, by name."""
     rows = session.scalars(select(t.Source).where(t.Source.recording_id == recording).order_by(t.Source.name))
     return [Source(row.name, SourceKind(row.kind), tuple(row.channels), row.video) for row in rows]
 

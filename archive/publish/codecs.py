@@ -37,11 +37,11 @@ class Black:
     """Black pictures of a camera's size, one a second, each a key frame."""
 
     def __init__(self, like: Picture) -> None:
-        self._picture, self._frame = _black(like.width, like.height)
+        self.picture, self._frame = _black(like.width, like.height)
 
     @property
     def format(self) -> Format:
-        return self._picture
+        return self.picture
 
     def samples(self, span: Span) -> Iterator[Sample]:
         for start in range(span.start, span.end, TICKS_PER_S):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av.error
@@ -115,7 +115,7 @@ class Work:
         self.cameras = {s.name: Camera(s, folder, plan) for s in plan.sources if s.video}
         self.microphones: dict[tuple[str, int], Microphone] = {}
         self.unreadable: list[int] = []  # seqs of segments that could not be used
-        mixed = _mixed(plan.sources)
+        mixed = mixed_sources(plan.sources)
         for source in plan.sources:
             for track, channel in enumerate(source.channels):
                 mixer = self._mixer if source.name in mixed else None
@@ -185,7 +185,7 @@ def sound_rendition(folder: Path, stem: str, format_: Sound, plan: Plan) -> Rend
     return Rendition(folder, stem, Silence(format_), plan.holes, _SOUND_STANDS)
 
 
-def _mixed(sources: tuple[Source, ...]) -> set[str]:
+def mixed_sources(sources: Sequence[Source]) -> set[str]:
     """The sources that are heard in the mix: the microphones' interfaces, else the cameras' own sound."""
     audio = {s.name for s in sources if s.kind is SourceKind.AUDIO and s.channels}
     return audio or {s.name for s in sources if s.channels}
