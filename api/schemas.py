@@ -219,7 +219,7 @@ class Verified(BaseModel):
 
 
 class Recording(BaseModel):
-    """`media` is null until access copies are ready, and for whoever may not play it."""
+    """`media` is null until access copies are ready, `live_media` from then on; both are for whoever may play it."""
 
     id: str
     hearing: Hearing
@@ -234,6 +234,7 @@ class Recording(BaseModel):
     pauses: list[Pause]
     events: list[Event]
     media: Media | None
+    live_media: Media | None
     transcript: TranscriptState
     verified: Verified
 

@@ -14,6 +14,7 @@ from api.viewings import Viewings
 from api.watching import Watchers
 from archive.accounts import Doorkeeper, Throttle
 from archive.db.session import Sessions, conninfo, make_sessions
+from archive.publish.live import Live
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
 from config.clock import Clock, SystemClock
@@ -32,6 +33,7 @@ class Services:
     derived: ObjectStore
     watchers: Watchers
     viewings: Viewings
+    live: Live
     codes: Throttle  # who tries enrolment codes, by address
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,15 +58,17 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         absolute=timedelta(hours=settings.api.session_hours),
         attempts=settings.api.sign_in_attempts,
     )
+    evidence = open_store(settings.storage, settings.storage.evidence_bucket)
     return Services(
         settings=settings,
         clock=clock,
         sessions=sessions,
         doorkeeper=doorkeeper,
-        evidence=open_store(settings.storage, settings.storage.evidence_bucket),
+        evidence=evidence,
         derived=open_store(settings.storage, settings.storage.derived_bucket),
         watchers=Watchers(conninfo(settings)),
         viewings=Viewings(clock),
+        live=Live(sessions, evidence, clock, settings.api.live_cache_mb << 20),
         codes=Throttle(settings.api.sign_in_attempts, clock),
     )
 

@@ -18,6 +18,8 @@ from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.terms import role_term
 from archive.domain.wall import iso
+from archive.publish.live import MASTER
+from archive.publish.live_copy import MIX
 from archive.search.find import Answer, Found
 from config.codes import CODES
 
@@ -92,6 +94,7 @@ def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[st
         pauses=[s.Pause(start_ms=p.start_ms, end_ms=p.end_ms, reason=p.reason) for p in one.pauses],
         events=[s.Event(at_ms=n.at_ms, code=n.code, text=n.text) for n in one.notes] if allowed[Action.DETAILS] else [],
         media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
+        live_media=live_media(one) if allowed[Action.VIEW] else None,
         transcript=s.TranscriptState(state=text.state.value, revision=_revision(text)),
         verified=_verified(one),
     )
@@ -155,6 +158,25 @@ def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
             "poster": url(contents.get("poster")),
             "thumbnails": url(contents.get("thumbnails")),
         }
+    )
+
+
+def live_media(one: rec.Recording) -> s.Media | None:
+    """Addresses of the live copy, which is there as long as access copies are not; None before the first segment."""
+    if one.copy or not one.progress.segments:
+        return None
+    base = f"/api/v1/recordings/{one.id}/live"
+    microphones = [(source.name, channel) for source in one.sources for channel in source.channels]
+    sounds = [s.Audio(id=MIX, source="", channel=None, playlist=f"{base}/{MIX}.m3u8", peaks=None)]
+    for source, channel in microphones:
+        playlist = f"{base}/{source}/{channel}.m3u8"
+        sounds.append(s.Audio(id=f"{source}/{channel}", source=source, channel=channel, playlist=playlist, peaks=None))
+    return s.Media(
+        master=f"{base}/{MASTER}",
+        video=[s.Video(source=source.name, name=source.name) for source in one.sources if source.kind == "camera"],
+        audio=sounds if microphones else [],
+        poster=None,
+        thumbnails=None,
     )
 
 

@@ -67,6 +67,7 @@ class Api(Section):
     agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
     late_minutes: float = Field(10, ge=0)  # a hearing that is so late and not recorded raises ROM-002
     alarm_days: int = Field(365, ge=1)  # how long the alarms of rooms are kept once they are over
+    live_cache_mb: int = Field(128, ge=16)  # of running hearings, kept for all who watch; less = parts are made again
 
 
 class Recogniser(Section):

@@ -1,7 +1,7 @@
-"""Access copies: playlists, byte ranges of media, waveforms, pictures.
+"""Access copies: playlists, byte ranges of media, waveforms, pictures; and the live copy until they are there.
 
-Only files that the published copy lists are served; the address carries the copy's version. Each request
-asks anew whether it is allowed.
+Only files that the published copy lists, or the live playlists name, are served; the address carries the
+copy's version. Each request asks anew whether it is allowed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,15 @@ def media(recording: str, path: str, request: Request, who: Who, services: Use) 
         refused.headers["Content-Range"] = f"bytes */{file.size}"
         return refused
     return _reply(services.derived, file, part, head=request.method == "HEAD")
+
+
+@router.get("/{recording}/live/{path:path}", response_class=Response)
+def live_media(recording: str, path: str, who: Who, services: Use) -> Response:
+    """A playlist or part of a recording that has no access copies yet; all of it is made when it is asked for."""
+    standing = guard.to_recording(services, who, recording, Action.VIEW)
+    file = services.live.file(recording, path)
+    guard.note_viewing(services, who, standing, recording, Action.VIEW)
+    return Response(file.data, media_type=file.content_type)
 
 
 def _published(services: Services, recording: str, path: str) -> File:
