@@ -142,6 +142,8 @@ export interface Recording {
   pauses: Pause[];
   events: HearingEvent[];
   media: Media | null;
+  /** To be played while there is no `media`: it grows as long as the recording runs. */
+  live_media: Media | null;
   transcript: { state: 'none' | 'draft' | 'final'; revision: string | null };
   verified: { state: 'pending' | 'ok' | 'failed'; at_utc: string | null };
 }

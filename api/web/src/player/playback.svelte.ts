@@ -20,6 +20,18 @@ const SKIP_SHOWN_MS = 6000;
 const SEAM_S = 0.5;
 /** A moment further than this from any media lies in a hole. */
 const IN_HOLE_MS = 150;
+/** So far behind the end of a running recording's playlist: it grows by about 6 s at a time. */
+const LIVE_BEHIND_S = 14;
+/** Nearer to that end than this is live. */
+const LIVE_WITHIN_MS = 26_000;
+/** A running recording that cannot be played, or not yet, is asked for again. */
+const LIVE_RETRY_MS = 3000;
+
+/** Where to begin; without `ms` a running recording begins live, another one at its zero. */
+export interface Beginning {
+  ms: number | null;
+  play?: boolean;
+}
 
 export type Hole = (Gap & { kind: 'gap' }) | (Pause & { kind: 'pause' });
 
@@ -37,36 +49,53 @@ export class Playback {
   failure = $state<'media' | 'browser' | null>(null);
   skipped = $state<Hole | null>(null);
 
-  readonly holes: readonly Hole[];
+  holes = $state.raw<readonly Hole[]>([]);
+  /** Up to where there is media now. */
+  edge_ms = $state(0);
   readonly #media: Media;
   readonly #zero_utc_ms: number;
   #stretches = $state.raw<Stretch[]>([]);
   #element: HTMLMediaElement | null = null;
   #hls: Hls | null = null;
   #wanted_ms: number | null;
+  #playAtOnce: boolean;
   /** The person has gone into a hole: the position stays there until playing goes on behind it. */
   #inHole = false;
   #frame = 0;
   #skipTimer = 0;
+  #retryTimer = 0;
   #recoveries = 0;
 
   constructor(
     readonly recording: Recording,
     media: Media,
-    start_ms: number,
+    { ms, play = false }: Beginning,
+    /** The recording has no access copies yet: the media grows. */
+    readonly live = false,
   ) {
     this.#media = media;
     this.#zero_utc_ms = Date.parse(recording.started_utc);
-    this.#wanted_ms = start_ms;
-    this.position_ms = start_ms;
+    this.#wanted_ms = ms;
+    this.#playAtOnce = play;
+    this.position_ms = ms ?? 0;
+    this.learn(recording.gaps, recording.pauses);
+  }
+
+  /** What is known of gaps and pauses by now. */
+  learn(gaps: readonly Gap[], pauses: readonly Pause[]): void {
     this.holes = [
-      ...recording.gaps.map((gap) => ({ ...gap, kind: 'gap' as const })),
-      ...recording.pauses.map((pause) => ({ ...pause, kind: 'pause' as const })),
+      ...gaps.map((gap) => ({ ...gap, kind: 'gap' as const })),
+      ...pauses.map((pause) => ({ ...pause, kind: 'pause' as const })),
     ].sort((a, b) => a.start_ms - b.start_ms);
   }
 
   get duration_ms(): number {
-    return this.recording.duration_ms ?? 0;
+    return this.live ? this.edge_ms : (this.recording.duration_ms ?? 0);
+  }
+
+  /** Whether what plays is as near to the present as it can be. */
+  get atLive(): boolean {
+    return this.live && this.ready && this.edge_ms - this.position_ms < LIVE_WITHIN_MS;
   }
 
   get sounds(): AudioRendition[] {
@@ -100,6 +129,7 @@ export class Playback {
       unlisten();
       cancelAnimationFrame(this.#frame);
       window.clearTimeout(this.#skipTimer);
+      window.clearTimeout(this.#retryTimer);
       this.#hls?.destroy();
       this.#hls = null;
       this.#element = null;
@@ -129,6 +159,17 @@ export class Playback {
       return;
     }
     this.#go(wanted);
+  }
+
+  /** Go to the newest that can be played without waiting, and play. */
+  toLive(): void {
+    const last = this.#stretches.at(-1);
+    if (!this.#element || !this.ready || !last) return;
+    this.skipped = null;
+    this.#inHole = false;
+    const end_s = last.media_s + last.length_ms / 1000;
+    this.#element.currentTime = this.#hls?.liveSyncPosition ?? Math.max(0, end_s - LIVE_BEHIND_S);
+    void this.play();
   }
 
   /** Hear what is said at a moment. */
@@ -184,7 +225,10 @@ export class Playback {
     const element = this.#element;
     if (!element) return;
     this.#hls?.destroy();
-    this.#wanted_ms = this.position_ms;
+    if (this.ready) {
+      this.#wanted_ms = this.position_ms;
+      this.#playAtOnce = this.playing;
+    }
     this.failure = null;
     this.ready = false;
     void this.#open(element);
@@ -203,16 +247,18 @@ export class Playback {
       backBufferLength: 120,
       maxBufferLength: 30,
       autoStartLoad: false,
+      ...(this.live && { liveSyncDuration: LIVE_BEHIND_S }),
     });
     this.#hls = hls;
     const { Events, ErrorTypes } = HlsPlayer;
     hls.on(Events.MANIFEST_PARSED, () => {
       // Levels are cameras, not qualities: the choice is the person's, never the bandwidth's.
       if (hls.levels.length > 1) hls.startLevel = this.#levelOf(this.camera);
-      hls.startLoad(0);
+      hls.startLoad(this.live && this.#wanted_ms === null ? -1 : 0);
     });
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.listenTo(this.sound));
     hls.on(Events.LEVEL_LOADED, (_event, { details }) => this.#map(details.fragments));
+    if (this.live) hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#map(details.fragments));
     hls.on(Events.AUDIO_TRACK_LOADED, (_event, { details }) => {
       if (!this.#stretches.length) this.#map(details.fragments);
     });
@@ -220,6 +266,7 @@ export class Playback {
       if (response?.code === 401) session.end();
       if (!fatal) return;
       if (type === ErrorTypes.MEDIA_ERROR && this.#recoveries++ < 2) hls.recoverMediaError();
+      else if (this.live) this.#retryTimer = window.setTimeout(() => this.retry(), LIVE_RETRY_MS);
       else this.failure = 'media';
     });
     hls.loadSource(this.#media.master);
@@ -236,6 +283,8 @@ export class Playback {
 
   #map(pieces: readonly { start: number; duration: number; programDateTime: number | null }[]): void {
     this.#stretches = stretchesOf(pieces, this.#zero_utc_ms);
+    const last = this.#stretches.at(-1);
+    if (last) this.edge_ms = last.recording_ms + last.length_ms;
     this.#start();
   }
 
@@ -245,10 +294,11 @@ export class Playback {
     if (!element || element.readyState < HTMLMediaElement.HAVE_METADATA) return;
     if (this.#hls && !this.#stretches.length) return;
     this.ready = true;
-    if (this.#wanted_ms === null) return;
     const wanted = this.#wanted_ms;
     this.#wanted_ms = null;
-    if (wanted > 0) this.#go(wanted);
+    if (wanted) this.#go(wanted);
+    if (this.#playAtOnce) void this.play();
+    this.#playAtOnce = false;
   }
 
   #go(ms: number): void {
