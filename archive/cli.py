@@ -134,9 +134,11 @@ def enrolment_confirm(name: str, fingerprint: tuple[str, ...]) -> None:
 
 @enrolment.command("revoke")
 @click.argument("name")
-@click.option("--keys", is_flag=True, help="Its evidence keys sign nothing any more either, as after a theft.")
+@click.option("--keys", is_flag=True, help="Its evidence keys count for nothing from now on either, as after a theft.")
 def enrolment_revoke(name: str, keys: bool) -> None:
     """Shut agent NAME out now; what it records it keeps.
+
+    Was the machine stolen some time ago, withdraw its key since then: tyndau keys revoke
 
     Example: tyndau enrolment revoke saryarka-3-pc
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from archive.attested import NotChecked, check_receipt, check_stamp
+from archive.attested import NotChecked, check_key, check_receipt, check_stamp
 from archive.domain import merkle
 from archive.domain.chain import Kind, Record, canonical, parse_chain
 from archive.domain.errors import Damaged
@@ -160,6 +160,8 @@ def _all_checks(holder: Holder, progress: Progress, archive_key: str) -> list[Ch
         _attempt(checks, "merkle", lambda: _merkle(records, manifest))
         _attempt(checks, "receipt", lambda: _receipt(holder, manifest, archive_key))
         _attempt(checks, "timestamp", lambda: _stamp(holder))
+        if key is not None:
+            _attempt(checks, "key_register", lambda: (True, check_key(lambda name: _read_if_there(holder, name), key)))
     _attempt(checks, "segments", lambda: _segments(holder, records, progress))
     _attempt(checks, "no_other_media", lambda: _no_other_media(holder, records))
     return checks

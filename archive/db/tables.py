@@ -142,6 +142,8 @@ class AgentKey(Base):
     public_pem: Mapped[str]
     created_utc: Mapped[datetime] = _now()
     revoked_utc: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]  # archive.domain.register.Reason
+    void_utc: Mapped[datetime | None]  # what it signed then or later proves nothing
 
 
 class ArchiveKey(Base):
@@ -151,6 +153,9 @@ class ArchiveKey(Base):
     sha256: Mapped[str] = mapped_column(primary_key=True)
     public_pem: Mapped[str]
     created_utc: Mapped[datetime] = _now()
+    revoked_utc: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]
+    void_utc: Mapped[datetime | None]
 
 
 class AgentState(Base):
