@@ -42,6 +42,7 @@ class Storage(Section):
     secret_key: SecretStr = SecretStr("")
     evidence_bucket: str = "evidence"  # must have versioning and object lock
     derived_bucket: str = "derived"
+    scrub_days: int = Field(30, ge=0)  # every stored byte of evidence is read again within so many days; 0 = never
     retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
 
 

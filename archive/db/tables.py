@@ -395,6 +395,7 @@ class Segment(Base):
     __table_args__ = (
         UniqueConstraint("recording_id", "source", "run", "start_ticks"),
         Index(None, "recording_id", "source", "start_ms"),
+        Index(None, "checked_utc"),
     )
 
 

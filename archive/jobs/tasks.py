@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from archive.cards import keep_card
 from archive.db import evidence
 from archive.domain.errors import NotFound
 from archive.ingest.check import check_segment
@@ -39,3 +40,9 @@ def receipt_recording(context: JobContext, *, recording: str) -> None:
 def receipt_stamp(context: JobContext, *, recording: str) -> None:
     """Have a receipt time-stamped by the authority of the settings."""
     stamp_receipt(context, recording)
+
+
+@task("archive.card", queue="default")
+def archive_card(context: JobContext, *, recording: str) -> None:
+    """Keep what only the catalogue knows of a recording beside its evidence."""
+    keep_card(context, recording)
