@@ -46,6 +46,10 @@ class Storage(Section):
     retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
 
 
+class SecondSite(Storage):
+    """Another store, elsewhere, that gets a copy of all evidence; without an endpoint there is none."""
+
+
 class Timestamps(Section):
     """The authority (RFC 3161) that says when a receipt was there; without one only the archive says so."""
 
@@ -147,6 +151,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("tyndau-data")  # embedded servers, caches and keys of this machine
     database: Database = Database()
     storage: Storage = Storage()
+    second_site: SecondSite = SecondSite()
     timestamps: Timestamps = Timestamps()
     api: Api = Api()
     recogniser: Recogniser = Recogniser()

@@ -33,9 +33,11 @@ def rooms(session: Session) -> list[str]:
     return list(session.scalars(select(t.Courtroom.code).order_by(t.Courtroom.code)))
 
 
-def all_known(session: Session) -> set[tuple[str, str]]:
-    """(room, recording) of all."""
+def all_known(session: Session, *, uncopied: bool | None = None) -> set[tuple[str, str]]:
+    """(room, recording) of all, or of those that the second site does not have, or has."""
     query = select(t.Courtroom.code, t.Recording.id).join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
+    if uncopied is not None:
+        query = query.where(t.Recording.copied_utc.is_(None) == uncopied)
     return {(code, recording) for code, recording in session.execute(query)}
 
 

@@ -327,6 +327,7 @@ class Recording(Base):
     verified_utc: Mapped[datetime | None]  # when all stored bytes were last hashed against the manifest
     verified_ok: Mapped[bool | None]
     stamped_utc: Mapped[datetime | None]  # what the time stamp over the receipt states; null = none is known here
+    copied_utc: Mapped[datetime | None]  # when the second site had all of it; null = not yet, or there is none
     continues: Mapped[str | None]  # the recording before it that broke off; it may arrive later than this one
     adhoc: Mapped[dict[str, Any] | None]  # case_number and title as they were typed, of a hearing in no list
     created_utc: Mapped[datetime] = _now()

@@ -12,9 +12,10 @@ from archive.ingest.check import check_segment
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.receipts import issue_receipt
+from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt
 
-STAMP_ATTEMPTS = 12  # about forty minutes; a longer outage of the authority is caught up later (archive.stamps)
+OUTSIDE_ATTEMPTS = 12  # about forty minutes; a longer outage of what is outside the archive is caught up later
 
 if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
@@ -36,10 +37,16 @@ def receipt_recording(context: JobContext, *, recording: str) -> None:
     issue_receipt(context, recording)
 
 
-@task("receipt.stamp", queue="default", attempts=STAMP_ATTEMPTS)
+@task("receipt.stamp", queue="default", attempts=OUTSIDE_ATTEMPTS)
 def receipt_stamp(context: JobContext, *, recording: str) -> None:
     """Have a receipt time-stamped by the authority of the settings."""
     stamp_receipt(context, recording)
+
+
+@task("second_site.recording", queue="default", attempts=OUTSIDE_ATTEMPTS)
+def second_site_recording(context: JobContext, *, recording: str) -> None:
+    """Let the second site have what it lacks of a recording."""
+    copy_recording(context, recording)
 
 
 @task("archive.card", queue="default")

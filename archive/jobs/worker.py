@@ -26,6 +26,7 @@ from archive.jobs.takeover import take_over
 from archive.key_register import state_keys
 from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
+from archive.second_site import work as second_site
 from config.log import report
 from config.settings import Settings
 from config.threads import to_its_end
@@ -90,6 +91,7 @@ def run_worker(
             Upkeep(partial(stamps.catch_up, context.sessions, settings), pace.catch_up_s),
             Upkeep(partial(seal, context), pace.seal_s),
             Upkeep(partial(state_keys, context), pace.seal_s),
+            Upkeep(partial(second_site.catch_up, context), pace.catch_up_s),
             Upkeep(partial(adopt_strays, context), pace.catch_up_s, at_start=False),
             Upkeep(partial(scrub, context), pace.scrub_s, at_start=False),
         )

@@ -58,16 +58,19 @@ def check(
     *,
     hash_bytes: bool = False,
     repair: bool = False,
+    copies: bool = False,
     told: Told = lambda _recording: None,
 ) -> Iterator[Finding]:
     """Findings of all recordings, or of those in `only`, one recording after another.
+
+    With `copies` the context's evidence is that of the second site, which has only what was copied.
 
     Raises:
         BadInput: one of `only` is neither in the catalogue nor in the store.
         StoreUnavailable, StoreRefused, DatabaseUnavailable: it could not be looked at.
     """
     trust = trusted(context)
-    for found in _all(context, only):
+    for found in _all(context, only, copies=copies):
         if isinstance(found, str):
             yield Finding(Code.OBJECT_FOREIGN, "", "", found)
             continue
@@ -120,16 +123,18 @@ def adopt_strays(context: JobContext) -> int:
     return taken
 
 
-def _all(context: JobContext, only: Sequence[str]) -> Iterator[Stored | str]:
+def _all(context: JobContext, only: Sequence[str], *, copies: bool) -> Iterator[Stored | str]:
     if only:
         yield from (_one(context, recording) for recording in only)
         return
     with context.sessions() as session:
-        awaited = holdings.all_known(session)
+        awaited = holdings.all_known(session, uncopied=False if copies else None)
+        on_the_way = holdings.all_known(session, uncopied=True) if copies else set()
     for found in recordings(context.evidence):  # not every store lists quite in the order of the keys
         if isinstance(found, Stored):
             awaited.discard((found.courtroom, found.recording))
-        yield found
+        if isinstance(found, str) or (found.courtroom, found.recording) not in on_the_way:
+            yield found
     with context.sessions() as session:
         awaited &= holdings.all_known(session)
     for room, recording in sorted(awaited):
