@@ -97,13 +97,14 @@ class Recorded:
     def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0, **more: Any) -> Record:
         """Segment `number` (from 0) of a run whose media zero is `zero_s` after the start."""
         data = f"{self.id} {source} {run} {number} ".encode() * 50
+        before = sum(r.kind is Kind.SEGMENT and r.fields["source"] == source for r in self.records)
         utc = START + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
         record = self.add(
             Kind.SEGMENT,
             zero_s + (number + 1) * SEGMENT_S,
             source=source,
             run=run,
-            file=f"{source}/{number + 1:06d}.mp4",
+            file=f"{source}/{before + 1:06d}.mp4",
             sha256=sha256_hex(data),
             size=len(data),
             start_ticks=number * TICKS,
