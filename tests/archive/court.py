@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,6 +73,8 @@ class Recorded:
     records: list[Record] = field(default_factory=list)
     media: dict[int, bytes] = field(default_factory=dict)
     head: Head = field(default_factory=Head)
+    counts: Counter[str] = field(default_factory=Counter)  # of segments by source
+    segment_bytes: int | None = None  # how many a segment has; else a few
 
     def __post_init__(self) -> None:
         sources = [{"name": "cam", "kind": "camera", "channels": [], "video": True}]
@@ -97,7 +100,10 @@ class Recorded:
     def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0, **more: Any) -> Record:
         """Segment `number` (from 0) of a run whose media zero is `zero_s` after the start."""
         data = f"{self.id} {source} {run} {number} ".encode() * 50
-        before = sum(r.kind is Kind.SEGMENT and r.fields["source"] == source for r in self.records)
+        if self.segment_bytes:
+            data = data.ljust(self.segment_bytes, b".")[: self.segment_bytes]
+        before = self.counts[source]
+        self.counts[source] += 1
         utc = START + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
         record = self.add(
             Kind.SEGMENT,
