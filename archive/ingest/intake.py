@@ -222,9 +222,9 @@ def check_whole(session: Session, recording: str, manifest: bytes) -> None:
     """
     told = decode_manifest(manifest)
     known = rows.lines(session, recording)
-    missing = [seq for seq in range(told.chain_length) if seq not in known]
-    if missing:
-        raise Conflict(f"{len(missing)} chain lines are missing, the first is {missing[0]}; send them first")
+    if (missing := told.chain_length - len(known)) > 0:
+        first = next(seq for seq in range(told.chain_length) if seq not in known)
+        raise Conflict(f"{missing} chain lines are missing, the first is {first}; send them first")
     records = [parse_line(line) for line in known.values()]
     check_links(records, ChainHead())
     if encode_manifest(build_manifest(records)) != manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,6 +76,8 @@ class Recorded:
     records: list[Record] = field(default_factory=list)
     media: dict[int, bytes] = field(default_factory=dict)
     head: Head = field(default_factory=Head)
+    counts: Counter[str] = field(default_factory=Counter)  # of segments by source
+    segment_bytes: int | None = None  # how many a segment has; else a few
 
     def __post_init__(self) -> None:
         self.id = self.id or new_recording_id(self.at)
@@ -101,13 +104,17 @@ class Recorded:
     def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0, **more: Any) -> Record:
         """Segment `number` (from 0) of a run whose media zero is `zero_s` after the start."""
         data = f"{self.id} {source} {run} {number} ".encode() * 50
+        if self.segment_bytes:
+            data = data.ljust(self.segment_bytes, b".")[: self.segment_bytes]
+        before = self.counts[source]
+        self.counts[source] += 1
         utc = self.at + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
         record = self.add(
             Kind.SEGMENT,
             zero_s + (number + 1) * SEGMENT_S,
             source=source,
             run=run,
-            file=f"{source}/{number + 1:06d}.mp4",
+            file=f"{source}/{before + 1:06d}.mp4",
             sha256=sha256_hex(data),
             size=len(data),
             start_ticks=number * TICKS,
