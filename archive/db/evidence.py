@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,26 +39,26 @@ class ClosedRecording:
     verified_ok: bool | None
 
 
-def stored_segment(session: Session, recording: str, seq: int) -> StoredSegment | None:
-    """The segment of a chain line."""
-    row = session.get(t.Segment, (recording, seq))
-    return stored_row(row) if row else None
-
-
 def stored_segments(session: Session, recording: str) -> list[StoredSegment]:
     """All segments in the order of their chain lines."""
     rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording).order_by(t.Segment.seq))
     return [stored_row(row) for row in rows]
 
 
-def set_checked(session: Session, recording: str, seq: int, ok: bool, now: datetime) -> None:
-    """What hashing the stored bytes said."""
-    session.execute(
-        update(t.Segment)
-        .where(t.Segment.recording_id == recording, t.Segment.seq == seq)
-        .values(checked_utc=now, checked_ok=ok)
-        .execution_options(synchronize_session=False)
-    )
+def unchecked_segments(session: Session, recording: str) -> list[StoredSegment]:
+    """Segments whose stored bytes were never hashed, in the order of their chain lines."""
+    new = t.Segment.recording_id == recording, t.Segment.checked_utc.is_(None)
+    return [stored_row(row) for row in session.scalars(select(t.Segment).where(*new).order_by(t.Segment.seq))]
+
+
+def set_checked(session: Session, found: Iterable[tuple[StoredSegment, bool]], now: datetime) -> None:
+    """What hashing the stored bytes said, segment by segment."""
+    rows = [
+        {"recording_id": segment.recording, "seq": segment.seq, "checked_utc": now, "checked_ok": ok}
+        for segment, ok in found
+    ]
+    if rows:
+        session.execute(update(t.Segment), rows)
 
 
 def set_all_checked(session: Session, recording: str, at: datetime) -> None:

@@ -49,11 +49,9 @@ def take(
         _TAKE[type(meaning)](session, found, record, meaning, objects)
     session.flush()
     _place_runs(session, found, [record for record, _ in new])
-    segments = [record.seq for record, _ in new if record.kind is Kind.SEGMENT]
-    if live:
-        for seq in segments:
-            defer(session, "ingest.segment", queue="default", recording=found.id, seq=seq)
-    if live and segments:
+    if live and any(record.kind is Kind.SEGMENT for record, _ in new):
+        one = f"ingest.segments/{found.id}"
+        defer(session, "ingest.segments", queue="default", lock=one, queueing_lock=one, recording=found.id)
         defer(
             session,
             "transcribe.live",

@@ -7,8 +7,7 @@ import importlib.util
 
 from archive.cards import keep_card
 from archive.db import evidence
-from archive.domain.errors import NotFound
-from archive.ingest.check import check_segment
+from archive.ingest.check import check_segments
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.receipts import issue_receipt
@@ -21,14 +20,12 @@ if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
 
 
-@task("ingest.segment", queue="default")
-def ingest_segment(context: JobContext, *, recording: str, seq: int) -> None:
-    """Read back and hash the stored bytes of one segment."""
+@task("ingest.segments", queue="default")
+def ingest_segments(context: JobContext, *, recording: str) -> None:
+    """Read back and hash the stored bytes of all segments that have come."""
     with context.sessions() as session:
-        segment = evidence.stored_segment(session, recording, seq)
-    if segment is None:
-        raise NotFound(f"recording {recording} has no segment line {seq}")
-    check_segment(context, segment)
+        new = evidence.unchecked_segments(session, recording)
+    check_segments(context, new)
 
 
 @task("receipt.recording", queue="default")

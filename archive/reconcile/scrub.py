@@ -7,7 +7,7 @@ import math
 from datetime import timedelta
 
 from archive.db import evidence, holdings
-from archive.ingest.check import check_segment
+from archive.ingest.check import check_segments
 from archive.jobs.context import JobContext
 from config.log import report
 
@@ -34,7 +34,8 @@ def scrub(context: JobContext) -> int:
             return 0
         overdue, all_ = holdings.count_unread(session, before)
         due = holdings.longest_unread(session, before, max(LEAST, math.ceil(all_ / (days * ROUNDS_A_DAY))))
-        spoilt = {one.recording for one in due if not check_segment(context, one)}
+        answers = check_segments(context, due)
+    spoilt = {one.recording for one, ok in zip(due, answers, strict=True) if not ok}
     for recording in sorted(spoilt):
         with context.sessions.begin() as session:
             evidence.set_spoilt(session, recording)
