@@ -42,7 +42,7 @@ class Storage(Section):
     secret_key: SecretStr = SecretStr("")
     evidence_bucket: str = "evidence"  # must have versioning and object lock
     derived_bucket: str = "derived"
-    retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
+    retention_days: int = Field(0, ge=0)  # the least; 0 = nothing is ever locked: fit for trials only
 
 
 class Timestamps(Section):
@@ -53,6 +53,12 @@ class Timestamps(Section):
         None  # PEM with the authority's root (and intermediates); a token that leads elsewhere is refused
     )
     timeout_s: float = Field(20.0, gt=0, le=300)  # a slower answer counts as none and is asked for again
+
+
+class Keeping(Section):
+    """How long recordings are kept; the terms themselves stand in the catalogue (`tyndau retention list`)."""
+
+    time_zone: str = "Asia/Almaty"  # in which a hearing's day is reckoned, and with it the class that was valid
 
 
 class Api(Section):
@@ -147,6 +153,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     storage: Storage = Storage()
     timestamps: Timestamps = Timestamps()
+    keeping: Keeping = Keeping()
     api: Api = Api()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()

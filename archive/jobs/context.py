@@ -11,7 +11,7 @@ from archive.db.enrolments import know_archive_key
 from archive.db.session import Sessions, make_sessions
 from archive.domain.errors import Misconfigured, StoreRefused, StoreUnavailable
 from archive.signing import Signer
-from archive.storage.port import ObjectStore
+from archive.storage.port import VersionedStore
 from archive.storage.s3 import open_store
 from archive.storage.worm import missing_locks
 from config.clock import Clock, SystemClock
@@ -28,8 +28,8 @@ class JobContext:
 
     settings: Settings
     sessions: Sessions
-    evidence: ObjectStore
-    derived: ObjectStore
+    evidence: VersionedStore
+    derived: VersionedStore
     signer: Signer
     clock: Clock
 

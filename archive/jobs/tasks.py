@@ -10,6 +10,7 @@ from archive.domain.errors import NotFound
 from archive.ingest.check import check_segment
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
+from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
 from archive.receipts import issue_receipt
 from archive.stamps import stamp_receipt
 
