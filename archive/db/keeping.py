@@ -18,8 +18,11 @@ from archive.domain.access import Relation
 from archive.domain.errors import Conflict, NotFound
 from archive.domain.keeping import RetentionClass, Term, Unit, replaced_from
 
+# A waiting `keep.recording` finds nothing to do once a destruction has begun.
 BUSY = text("""
-    SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE args->>'recording' = :recording AND status IN ('todo', 'doing'))
+    SELECT EXISTS (SELECT FROM procrastinate_jobs
+                    WHERE args->>'recording' = :recording
+                      AND (status = 'doing' OR (status = 'todo' AND task_name <> 'keep.recording')))
 """)
 
 

@@ -125,7 +125,8 @@ def keep_recording(context: JobContext, recording: str) -> None:
     term = reckon(facts, classes, zone_of(context.settings)) if facts.receipted else None
     if term is None and facts.receipted and facts.case_kind is not None:
         report(logger, "KEP-002", recording=recording, case_kind=facts.case_kind)
-    until = term.until if term and context.settings.storage.retention_days else None
+    locking = term is not None and context.settings.storage.retention_days > 0
+    until = term.until if term and locking and term.until > context.clock.utc() else None
     if facts.held and not facts.flagged:
         with context.sessions.begin() as session:
             db.will_flag(session, recording)
@@ -142,7 +143,7 @@ def keep_recording(context: JobContext, recording: str) -> None:
         until_utc=term.until if term else facts.until_utc,
         receipted=facts.receipted,
         stamped=facts.stamped,
-        locked=until is not None,
+        locked=locking,
         held=facts.held,
         objects=objects,
     )

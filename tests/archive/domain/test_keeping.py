@@ -28,7 +28,7 @@ from archive.domain.keeping import (
     why_not_destroy,
 )
 
-moments = st.datetimes(datetime(2020, 1, 1), datetime(2080, 1, 1), timezones=st.just(UTC))
+moments = st.integers(0, 60 * 365 * 86_400).map(lambda s: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=s))
 days = st.dates(date(2020, 1, 1), date(2080, 1, 1))
 terms = st.one_of(
     st.builds(Term, st.integers(1, 3000), st.just(Unit.DAYS)), st.builds(Term, st.integers(1, 75), st.just(Unit.YEARS))
@@ -47,7 +47,7 @@ persons = st.tuples(st.integers(1, 3), st.sampled_from(Role))
 def test_nothing_is_destroyed_that_is_held_or_within_its_term_or_not_proven(one: Kept, now: datetime) -> None:
     against = why_not_destroy(one, now)
     if against is None:
-        assert not (one.held or one.busy or one.destroyed)
+        assert [one.held, one.busy, one.destroyed] == [False] * 3
         assert one.receipted
         assert one.second_copy is not False
         assert one.until is not None
