@@ -31,9 +31,7 @@ from config.settings import Settings, load_settings
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 GROUND = click.option("--ground", required=True, help="The order or the rule that says so.")
-AS = click.option(
-    "--as", "username", required=True, metavar="USERNAME", help="Who acts; the password is asked."
-)
+AS = click.option("--as", "username", required=True, metavar="USERNAME", help="Who acts; the password is asked.")
 STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 
 

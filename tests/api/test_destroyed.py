@@ -52,7 +52,7 @@ def test_it_is_gone_or_unknown(
 
 def test_nobody_finds_it(destroyed: Held, court: Court, as_: Callable[[Person], SignedIn]) -> None:
     judge = as_(court.person("judge"))
-    hits = judge.get("/search", params={"q": "заседание"}).json()["hits"]
+    hits = judge.get("/search", params={"q": "заседание"}).json()["items"]
     assert hits
     assert destroyed.recording not in {hit["recording"] for hit in hits}
     hearing = judge.get(f"/hearings/{destroyed.hearing}").json()
