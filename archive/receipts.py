@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from archive.db import evidence
+from archive.db.copied import queue_copy
 from archive.db.evidence import ClosedRecording
 from archive.db.session import notify
 from archive.domain.chain import canonical, sha256_hex
@@ -91,6 +92,8 @@ def _note(context: JobContext, recording: str, ok: bool | None) -> datetime:
         notify(session, "tyndau_recording", recording)
         if ok and context.settings.timestamps.url:
             queue_stamp(session, recording)
+        if ok and context.second is not None:
+            queue_copy(session, recording)
     return at
 
 

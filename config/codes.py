@@ -304,6 +304,20 @@ define(
     en="A recording names an unknown hearing or one of another courtroom; it was not assigned to a hearing.",
 )
 define(
+    "ARC-001",
+    logging.ERROR,
+    kk="Бұрын бүтін болған жазбаның қоймадағы байттары бүлінген. Көшірмесінен қалпына келтіріп, қойманы тексеріңіз.",
+    ru="В хранилище испорчены байты записи, которая была цела. Восстановите их из копии и проверьте хранилище.",
+    en="Stored bytes of a recording that was whole are spoilt. Restore them from a copy, and examine the store.",
+)
+define(
+    "ARC-002",
+    logging.ERROR,
+    kk="Екінші алаңда бір тәуліктен артық көшірмесі жоқ жазбалар бар. Оның қоймасын және желіні тексеріңіз.",
+    ru="У второй площадки больше суток нет копий некоторых записей. Проверьте её хранилище и сеть.",
+    en="The second site has lacked copies of recordings for more than a day. Look at its store and the network.",
+)
+define(
     "EMB-001",
     logging.ERROR,
     kk="Кіріктірілген сервер тоқтап қалды. Журналын қарап, Tyndau-ды қайта іске қосыңыз.",

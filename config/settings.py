@@ -42,7 +42,12 @@ class Storage(Section):
     secret_key: SecretStr = SecretStr("")
     evidence_bucket: str = "evidence"  # must have versioning and object lock
     derived_bucket: str = "derived"
+    scrub_days: int = Field(30, ge=0)  # every stored byte of evidence is read again within so many days; 0 = never
     retention_days: int = Field(0, ge=0)  # the least; 0 = nothing is ever locked: fit for trials only
+
+
+class SecondSite(Storage):
+    """Another store, elsewhere, that gets a copy of all evidence; without an endpoint there is none."""
 
 
 class Timestamps(Section):
@@ -152,6 +157,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("tyndau-data")  # embedded servers, caches and keys of this machine
     database: Database = Database()
     storage: Storage = Storage()
+    second_site: SecondSite = SecondSite()
     timestamps: Timestamps = Timestamps()
     keeping: Keeping = Keeping()
     api: Api = Api()

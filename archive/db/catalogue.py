@@ -29,6 +29,7 @@ from archive.db.agents import (
     put_state,
     waiting_commands,
 )
+from archive.db.cards import queue_cards, recordings_of
 from archive.domain.access import AccessClass
 from archive.domain.errors import BadInput, Damaged
 from archive.domain.ids import check_name
@@ -98,6 +99,7 @@ def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
     }
     made = _upsert(session, t.Hearing, {"external_id": hearing["external_id"]}, values)
     _import_participants(session, made, hearing.get("participants", ()))
+    queue_cards(session, recordings_of(session, made))
     return made
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.agents import Agent
+from archive.db.session import notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,13 @@ class ClosedRecording:
 def stored_segment(session: Session, recording: str, seq: int) -> StoredSegment | None:
     """The segment of a chain line."""
     row = session.get(t.Segment, (recording, seq))
-    return _segment(row) if row else None
+    return stored_row(row) if row else None
 
 
 def stored_segments(session: Session, recording: str) -> list[StoredSegment]:
     """All segments in the order of their chain lines."""
     rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording).order_by(t.Segment.seq))
-    return [_segment(row) for row in rows]
+    return [stored_row(row) for row in rows]
 
 
 def set_checked(session: Session, recording: str, seq: int, ok: bool, now: datetime) -> None:
@@ -56,6 +57,16 @@ def set_checked(session: Session, recording: str, seq: int, ok: bool, now: datet
         update(t.Segment)
         .where(t.Segment.recording_id == recording, t.Segment.seq == seq)
         .values(checked_utc=now, checked_ok=ok)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def set_all_checked(session: Session, recording: str, at: datetime) -> None:
+    """A receipt says that all stored bytes were read back by then."""
+    session.execute(
+        update(t.Segment)
+        .where(t.Segment.recording_id == recording)
+        .values(checked_utc=at, checked_ok=True)
         .execution_options(synchronize_session=False)
     )
 
@@ -96,6 +107,17 @@ def set_verified(session: Session, recording: str, ok: bool | None, at: datetime
     return row.verified_utc
 
 
+def set_spoilt(session: Session, recording: str) -> None:
+    """Bytes that were there once are gone: the recording no longer counts as whole. Its receipt stays."""
+    session.execute(
+        update(t.Recording)
+        .where(t.Recording.id == recording)
+        .values(verified_ok=False)
+        .execution_options(synchronize_session=False)
+    )
+    notify(session, "tyndau_recording", recording)
+
+
 def set_stamped(session: Session, recording: str, at: datetime) -> None:
     """Note the time that the time stamp over the receipt states."""
     session.execute(
@@ -113,5 +135,6 @@ def unstamped(session: Session, most: int) -> list[str]:
     return list(session.scalars(select(t.Recording.id).where(*without).order_by(t.Recording.verified_utc).limit(most)))
 
 
-def _segment(row: t.Segment) -> StoredSegment:
+def stored_row(row: t.Segment) -> StoredSegment:
+    """The dataclass of a row."""
     return StoredSegment(row.recording_id, row.seq, row.object_key, row.sha256, row.size_bytes, row.checked_ok)

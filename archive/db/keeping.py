@@ -64,6 +64,7 @@ class Facts:
     manifest_sha256: str | None
     receipted: bool
     stamped: bool
+    copied: bool  # the second site had all of it
     destroyed_utc: datetime | None
     held: bool
     wanted: int
@@ -82,6 +83,7 @@ class Done:
     until_utc: datetime | None
     receipted: bool
     stamped: bool
+    copied: bool
     locked: bool
     held: bool
     objects: int
@@ -331,6 +333,7 @@ def _facts(row: Row[Any]) -> Facts:
         manifest_sha256=one.manifest_sha256,
         receipted=bool(one.verified_ok),
         stamped=one.stamped_utc is not None,
+        copied=one.copied_utc is not None,
         destroyed_utc=one.destroyed_utc,
         held=row.held,
         wanted=kept.wanted if kept else 0,
@@ -369,7 +372,8 @@ def set_done(session: Session, recording: str, done: Done, now: datetime) -> Non
         return
     row.done, row.hearing_id, row.counted_from_utc = done.wanted, done.hearing, done.counted_from_utc
     row.class_code, row.until_utc = done.class_code, done.until_utc
-    row.receipted, row.stamped, row.locked, row.held = done.receipted, done.stamped, done.locked, done.held
+    row.receipted, row.stamped, row.copied = done.receipted, done.stamped, done.copied
+    row.locked, row.held = done.locked, done.held
     row.objects, row.looked_utc = done.objects, now
 
 
@@ -385,6 +389,7 @@ def due(session: Session, *, locking: bool, looked_before: datetime, most: int) 
         k.recording_id.is_(None),
         k.receipted.is_(False),
         k.stamped != r.stamped_utc.is_not(None),
+        k.copied != r.copied_utc.is_not(None),
         k.hearing_id.is_distinct_from(r.hearing_id),
         k.counted_from_utc.is_distinct_from(counted),
         and_(true() if locking else false(), k.locked.is_(False), k.until_utc.is_not(None)),

@@ -330,6 +330,7 @@ class Recording(Base):
     verified_utc: Mapped[datetime | None]  # when all stored bytes were last hashed against the manifest
     verified_ok: Mapped[bool | None]
     stamped_utc: Mapped[datetime | None]  # what the time stamp over the receipt states; null = none is known here
+    copied_utc: Mapped[datetime | None]  # when the second site had all of it; null = not yet, or there is none
     continues: Mapped[str | None]  # the recording before it that broke off; it may arrive later than this one
     adhoc: Mapped[dict[str, Any] | None]  # case_number and title as they were typed, of a hearing in no list
     destroyed_utc: Mapped[datetime | None]  # since when it is being or is destroyed; nobody is shown it from then on
@@ -399,6 +400,7 @@ class Segment(Base):
     __table_args__ = (
         UniqueConstraint("recording_id", "source", "run", "start_ticks"),
         Index(None, "recording_id", "source", "start_ms"),
+        Index(None, "checked_utc"),
     )
 
 
@@ -537,6 +539,7 @@ class Keeping(Base):
     until_utc: Mapped[datetime | None]  # the end of its term, which is never made earlier; null = it has no class
     receipted: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # what had been stored by then
     stamped: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    copied: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     locked: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # every object until `until_utc`
     held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # every object has the store's hold
     objects: Mapped[int] = mapped_column(server_default=text("0"))

@@ -139,6 +139,11 @@ def add_to_draft(
     return True
 
 
+def final_key(recording: str) -> str:
+    """Where the machine's final text lies in the derived bucket."""
+    return f"{recording}/transcripts/{FINAL}.json"
+
+
 def has_final(session: Session, recording: str) -> bool:
     """Whether the machine's final text is there."""
     return session.get(tables.Transcript, (recording, FINAL)) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from archive.cards import keep_card
 from archive.db import evidence
 from archive.domain.errors import NotFound
 from archive.ingest.check import check_segment
@@ -12,9 +13,10 @@ from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
 from archive.receipts import issue_receipt
+from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt
 
-STAMP_ATTEMPTS = 12  # about forty minutes; a longer outage of the authority is caught up later (archive.stamps)
+OUTSIDE_ATTEMPTS = 12  # about forty minutes; a longer outage of what is outside the archive is caught up later
 
 if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
@@ -36,7 +38,19 @@ def receipt_recording(context: JobContext, *, recording: str) -> None:
     issue_receipt(context, recording)
 
 
-@task("receipt.stamp", queue="default", attempts=STAMP_ATTEMPTS)
+@task("receipt.stamp", queue="default", attempts=OUTSIDE_ATTEMPTS)
 def receipt_stamp(context: JobContext, *, recording: str) -> None:
     """Have a receipt time-stamped by the authority of the settings."""
     stamp_receipt(context, recording)
+
+
+@task("second_site.recording", queue="default", attempts=OUTSIDE_ATTEMPTS)
+def second_site_recording(context: JobContext, *, recording: str) -> None:
+    """Let the second site have what it lacks of a recording."""
+    copy_recording(context, recording)
+
+
+@task("archive.card", queue="default")
+def archive_card(context: JobContext, *, recording: str) -> None:
+    """Keep what only the catalogue knows of a recording beside its evidence."""
+    keep_card(context, recording)

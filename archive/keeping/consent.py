@@ -134,5 +134,6 @@ def why_not(session: Session, settings: Settings, facts: Facts, now: datetime) -
         receipted=facts.receipted,
         busy=db.is_busy(session, facts.recording),
         destroyed=facts.destroyed_utc is not None,
+        second_copy=facts.copied if settings.second_site.endpoint else None,
     )
     return why_not_destroy(kept, now)

@@ -2,7 +2,7 @@
 
 1. In one transaction the rules are asked a last time and the destruction has begun: from here on nobody is shown the
    recording, and no hold comes onto it.
-2. All versions of its objects in both buckets are listed. One that the store still keeps (a lock, a hold set by other
+2. All versions of its objects in both buckets and at the second site are listed. One that the store still keeps (a lock, a hold set by other
    hands) ends the destruction before anything was deleted.
 3. The list is stored, signed, as `.destroyed/<recording>/intent-…`, and noted; only what is on a noted list is deleted.
 4. When nothing is left, `record-…` is stored: all that was listed, who wanted it, why, when. The same bytes each time.
@@ -31,7 +31,7 @@ from archive.db.destructions import Act, Destruction, State
 from archive.db.keeping import Facts
 from archive.db.session import notify
 from archive.domain.chain import canonical, sha256_hex
-from archive.domain.errors import Damaged, StoreRefused, Unavailable
+from archive.domain.errors import Damaged, Misconfigured, StoreRefused, Unavailable
 from archive.domain.keeping import SAID, Refusal, Term, Unit
 from archive.domain.keys import SHA_CHARS, recording_prefix
 from archive.domain.wall import iso
@@ -53,7 +53,7 @@ FIELDS = ("bucket", "key", "version")
 class Item:
     """A version in one of the buckets."""
 
-    bucket: str  # evidence, derived
+    bucket: str  # evidence, derived, second
     version: Version
 
     @property
@@ -148,13 +148,17 @@ def _delete_all(context: JobContext, order: Destruction) -> None:
 
 def _left(context: JobContext, order: Destruction) -> Iterator[Item]:
     courtroom = (order.tombstone or {})["courtroom"]
-    places = {"derived": f"{order.recording}/", "evidence": recording_prefix(courtroom, order.recording)}
-    for bucket, prefix in places.items():
-        yield from (Item(bucket, version) for version in _store(context, bucket).versions(prefix))
+    own = recording_prefix(courtroom, order.recording)
+    for bucket, prefix in (("derived", f"{order.recording}/"), ("second", own), ("evidence", own)):
+        if bucket != "second" or context.second is not None:
+            yield from (Item(bucket, version) for version in _store(context, bucket).versions(prefix))
 
 
 def _store(context: JobContext, bucket: str) -> VersionedStore:
-    return {"evidence": context.evidence, "derived": context.derived}[bucket]
+    store = {"evidence": context.evidence, "derived": context.derived, "second": context.second}[bucket]
+    if store is None:
+        raise Misconfigured("objects at the second site are to be destroyed, and none is set; set second_site.endpoint")
+    return store
 
 
 def _check_unlocked(context: JobContext, items: list[Item]) -> None:

@@ -143,6 +143,7 @@ def keep_recording(context: JobContext, recording: str) -> None:
         until_utc=term.until if term else facts.until_utc,
         receipted=facts.receipted,
         stamped=facts.stamped,
+        copied=facts.copied,
         locked=locking,
         held=facts.held,
         objects=objects,
@@ -152,14 +153,17 @@ def keep_recording(context: JobContext, recording: str) -> None:
 
 
 def _set(context: JobContext, facts: Facts, until: datetime | None) -> int:
-    """The number of objects; those that are neither to be locked nor ever were held are not touched."""
+    """The number of objects, at both sites; those that are neither to be locked nor ever were held are not touched."""
     count = 0
-    for version in context.evidence.versions(recording_prefix(facts.courtroom, facts.recording)):
-        if version.marker:
+    for store in (context.evidence, context.second):
+        if store is None:
             continue
-        count += 1
-        if until is not None:
-            context.evidence.extend_lock(version, until)
-        if facts.held or facts.flagged:
-            context.evidence.hold(version, facts.held)
+        for version in store.versions(recording_prefix(facts.courtroom, facts.recording)):
+            if version.marker:
+                continue
+            count += 1
+            if until is not None:
+                store.extend_lock(version, until)
+            if facts.held or facts.flagged:
+                store.hold(version, facts.held)
     return count

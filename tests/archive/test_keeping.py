@@ -268,7 +268,7 @@ def test_what_changes_while_objects_are_looked_at_is_not_lost(
     with sessions() as session:
         before = db.facts(session, kept.id)
     assert before
-    done = db.Done(before.wanted - 1, None, None, None, None, True, False, False, False, 0)
+    done = db.Done(before.wanted - 1, None, None, None, None, True, False, False, False, False, 0)
     terms.keep_recording(context, kept.id)
     with sessions.begin() as session:
         db.set_done(session, kept.id, done, context.clock.utc())

@@ -16,6 +16,7 @@ def upgrade() -> None:
     for table in ("agent_keys", "archive_keys"):
         op.add_column(table, sa.Column("revoked_reason", sa.Text(), nullable=True))
         op.add_column(table, sa.Column("void_utc", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(op.f("ix_segments_checked_utc"), "segments", ["checked_utc"])  # what was read longest ago
     op.execute("UPDATE agent_keys SET void_utc = revoked_utc, revoked_reason = 'retired' WHERE revoked_utc IS NOT NULL")
 
 

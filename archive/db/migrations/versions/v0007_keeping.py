@@ -106,7 +106,7 @@ def _keepings() -> None:
         _utc("counted_from_utc"),
         sa.Column("class_code", sa.Text(), nullable=True),
         _utc("until_utc"),
-        *(_bool(name) for name in ("receipted", "stamped", "locked", "held")),
+        *(_bool(name) for name in ("receipted", "stamped", "copied", "locked", "held")),
         _count("objects"),
         _utc("looked_utc"),
         _foreign("keepings", "recording_id", "recordings"),
