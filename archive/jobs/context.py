@@ -51,7 +51,7 @@ def _check_locks(storage: Storage) -> None:
         )
 
 
-def _second(site: Storage) -> ObjectStore | None:
+def _second(site: Storage) -> VersionedStore | None:
     return open_store(site, site.evidence_bucket) if site.endpoint else None
 
 

@@ -2,8 +2,8 @@
 
 1. In one transaction the rules are asked a last time and the destruction has begun: from here on nobody is shown the
    recording, and no hold comes onto it.
-2. All versions of its objects in both buckets and at the second site are listed. One that the store still keeps (a lock, a hold set by other
-   hands) ends the destruction before anything was deleted.
+2. All versions of its objects in both buckets and at the second site are listed. One that the store still keeps (by a
+   lock, by a hold set by other hands) ends the destruction before anything was deleted.
 3. The list is stored, signed, as `.destroyed/<recording>/intent-…`, and noted; only what is on a noted list is deleted.
 4. When nothing is left, `record-…` is stored: all that was listed, who wanted it, why, when. The same bytes each time.
 5. The rows go; the recording's own row, the destruction's and the record stay.

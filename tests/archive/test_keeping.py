@@ -34,7 +34,8 @@ from archive.jobs.worker import run_worker
 from archive.keeping import consent, destroy, holds, terms
 from archive.receipts import issue_receipt
 from archive.storage.port import Version
-from config.settings import Settings
+from archive.storage.s3 import ensure_bucket, open_store
+from config.settings import SecondSite, Settings
 from tests.archive.court import DOCUMENT, START, Recorded, Room
 
 PASSWORD = "correct horse battery"
@@ -397,6 +398,15 @@ def test_killed_anywhere_a_destruction_ends_the_same(
 ) -> None:
     context, other = locking, Recorded(None)
     short_term(sessions)
+    site = SecondSite.model_validate({**dict(context.settings.storage), "evidence_bucket": "elsewhere"})
+    ensure_bucket(site, site.evidence_bucket, object_lock=True)
+    second, settings = open_store(site, site.evidence_bucket), context.settings
+    context = replace(context, second=second, settings=settings.model_copy(update={"second_site": site}))
+    with pytest.raises(Conflict, match="second site"):
+        asked(context, kept, person)
+    second.put(f"room-1/{kept.id}/x", b"the copy")
+    with sessions.begin() as session:
+        session.get_one(t.Recording, kept.id).copied_utc = ENDED
     context.evidence.put(f"room-1/{kept.id}/x", b"deleted before, as anybody with the right may")
     context.evidence._client.remove_object(bucket_name="evidence", object_name=f"room-1/{kept.id}/x")
     context.evidence.put(f"room-1/{other.id}/x", b"of another recording")
@@ -405,6 +415,7 @@ def test_killed_anywhere_a_destruction_ends_the_same(
         for bucket, store, prefix in (
             ("evidence", context.evidence, f"room-1/{kept.id}/"),
             ("derived", context.derived, f"{kept.id}/"),
+            ("second", second, f"room-1/{kept.id}/"),
         )
         for one in store.versions(prefix)
     }
@@ -415,7 +426,7 @@ def test_killed_anywhere_a_destruction_ends_the_same(
         left = [life]
         stores = {
             name: Mortal(getattr(context, name), left, {"put", "delete", "versions"})
-            for name in ("evidence", "derived")
+            for name in ("evidence", "derived", "second")
         }
         mortal = replace(context, sessions=Mortal(sessions, left, {"begin"}), **stores)  # type: ignore[arg-type]
         try:
@@ -440,6 +451,7 @@ def test_killed_anywhere_a_destruction_ends_the_same(
     assert found.state is destructions.State.DONE
     assert not list(context.evidence.versions(f"room-1/{kept.id}/"))
     assert not list(context.derived.versions(f"{kept.id}/"))
+    assert not list(second.versions(f"room-1/{kept.id}/"))
     assert len(versions(context, other)) == 1
     records = [one for one in context.evidence.versions(f".destroyed/{kept.id}/record-") if not one.marker]
     assert [one.key for one in records] == [found.record_key]
