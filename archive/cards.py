@@ -16,6 +16,7 @@ from typing import Any
 
 from archive.db import cards as rows
 from archive.db.copied import queue_copy
+from archive.db.keeping import want
 from archive.domain.chain import canonical, sha256_hex
 from archive.domain.errors import Damaged
 from archive.domain.keys import document_key, recording_prefix
@@ -48,8 +49,9 @@ def keep_card(context: JobContext, recording: str) -> bool:
         content_type="application/json",
         retain_until=context.clock.utc() + timedelta(days=days) if days else None,
     )
-    if context.second is not None:
-        with context.sessions.begin() as session:
+    with context.sessions.begin() as session:
+        want(session, [recording])
+        if context.second is not None:
             queue_copy(session, recording)
     return True
 

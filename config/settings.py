@@ -43,7 +43,7 @@ class Storage(Section):
     evidence_bucket: str = "evidence"  # must have versioning and object lock
     derived_bucket: str = "derived"
     scrub_days: int = Field(30, ge=0)  # every stored byte of evidence is read again within so many days; 0 = never
-    retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
+    retention_days: int = Field(0, ge=0)  # the least; 0 = nothing is ever locked: fit for trials only
 
 
 class SecondSite(Storage):
@@ -58,6 +58,12 @@ class Timestamps(Section):
         None  # PEM with the authority's root (and intermediates); a token that leads elsewhere is refused
     )
     timeout_s: float = Field(20.0, gt=0, le=300)  # a slower answer counts as none and is asked for again
+
+
+class Keeping(Section):
+    """How long recordings are kept; the terms themselves stand in the catalogue (`tyndau retention list`)."""
+
+    time_zone: str = "Asia/Almaty"  # in which a hearing's day is reckoned, and with it the class that was valid
 
 
 class Api(Section):
@@ -153,6 +159,7 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     second_site: SecondSite = SecondSite()
     timestamps: Timestamps = Timestamps()
+    keeping: Keeping = Keeping()
     api: Api = Api()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()

@@ -42,9 +42,9 @@ def courtroom_of(session: Session, recording: str) -> str | None:
 
 
 def card(session: Session, recording: str) -> dict[str, Any] | None:
-    """The card as the catalogue has it now; None for an unknown recording."""
+    """The card as the catalogue has it now; None for a recording that is unknown or destroyed."""
     row = session.get(t.Recording, recording)
-    if row is None:
+    if row is None or row.destroyed_utc is not None:
         return None
     agent = session.get_one(t.Agent, row.agent_id)
     hearing = session.get(t.Hearing, row.hearing_id) if row.hearing_id else None

@@ -4,7 +4,8 @@ The document is a plain dict (JSON):
 
     {"courts": [{"code", "name_kk", "name_ru", "name_en"}],
      "courtrooms": [{"court": code, "code", "name_kk", "name_ru", "name_en"}],
-     "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title"}, "courtroom": code,
+     "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title", "ended_utc": ISO?},
+                   "courtroom": code,
                    "scheduled_utc": ISO, "class": open|closed|sealed, "cancelled": bool?,
                    "automatic": bool?, "recorded": bool?,
                    "participants": [{"name", "role", "channel"?, "username"?}]}]}
@@ -106,6 +107,8 @@ def _import_case(session: Session, case: Mapping[str, Any]) -> uuid.UUID:
     if case["kind"] not in CASE_KINDS:
         raise BadInput(f"case kind {case['kind']!r} is not one of {', '.join(CASE_KINDS)}")
     values = {"court_id": _id_of(session, t.Court, case["court"]), "kind": case["kind"], "title": case["title"]}
+    if case.get("ended_utc"):  # a document that does not say so takes nothing back
+        values["ended_utc"] = parse_iso(case["ended_utc"])
     return _upsert(session, t.Case, {"number": case["number"]}, values)
 
 

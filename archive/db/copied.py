@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from archive.db import tables as t
 from archive.jobs.defer import defer
 
-_WITHOUT = t.Recording.verified_ok.is_(True), t.Recording.copied_utc.is_(None)
+_WHOLE = t.Recording.verified_ok.is_(True), t.Recording.destroyed_utc.is_(None)
+_WITHOUT = *_WHOLE, t.Recording.copied_utc.is_(None)
 
 
 def queue_copy(session: Session, recording: str) -> int | None:
@@ -24,7 +25,7 @@ def room_of_whole(session: Session, recording: str) -> str | None:
     return session.scalar(
         select(t.Courtroom.code)
         .join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
-        .where(t.Recording.id == recording, t.Recording.verified_ok.is_(True))
+        .where(t.Recording.id == recording, *_WHOLE)
     )
 
 

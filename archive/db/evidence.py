@@ -130,7 +130,8 @@ def set_stamped(session: Session, recording: str, at: datetime) -> None:
 
 def unstamped(session: Session, most: int) -> list[str]:
     """Recordings with a receipt and no time stamp over it, oldest first."""
-    without = t.Recording.verified_ok.is_(True), t.Recording.stamped_utc.is_(None)
+    r = t.Recording
+    without = r.verified_ok.is_(True), r.stamped_utc.is_(None), r.destroyed_utc.is_(None)
     return list(session.scalars(select(t.Recording.id).where(*without).order_by(t.Recording.verified_utc).limit(most)))
 
 

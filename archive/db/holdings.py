@@ -34,8 +34,12 @@ def rooms(session: Session) -> list[str]:
 
 
 def all_known(session: Session, *, uncopied: bool | None = None) -> set[tuple[str, str]]:
-    """(room, recording) of all, or of those that the second site does not have, or has."""
-    query = select(t.Courtroom.code, t.Recording.id).join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
+    """(room, recording) of all that are not destroyed, or of those that the second site does not have, or has."""
+    query = (
+        select(t.Courtroom.code, t.Recording.id)
+        .join(t.Recording, t.Recording.courtroom_id == t.Courtroom.id)
+        .where(t.Recording.destroyed_utc.is_(None))
+    )
     if uncopied is not None:
         query = query.where(t.Recording.copied_utc.is_(None) == uncopied)
     return {(code, recording) for code, recording in session.execute(query)}
@@ -98,5 +102,11 @@ def count_unread(session: Session, before: datetime) -> tuple[int, int]:
 def longest_unread(session: Session, before: datetime, most: int) -> list[StoredSegment]:
     """Segments that were hashed last before `before`, the oldest first; those never hashed have jobs of their own."""
     s = t.Segment
-    due = select(s).where(s.checked_utc < before).order_by(s.checked_utc).limit(most)
+    due = (
+        select(s)
+        .join(t.Recording, t.Recording.id == s.recording_id)
+        .where(s.checked_utc < before, t.Recording.destroyed_utc.is_(None))
+        .order_by(s.checked_utc)
+        .limit(most)
+    )
     return [stored_row(row) for row in session.scalars(due)]

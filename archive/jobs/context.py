@@ -11,7 +11,7 @@ from archive.db.enrolments import know_archive_key
 from archive.db.session import Sessions, make_sessions
 from archive.domain.errors import Misconfigured, StoreRefused, StoreUnavailable
 from archive.signing import Signer
-from archive.storage.port import ObjectStore
+from archive.storage.port import VersionedStore
 from archive.storage.s3 import open_store
 from archive.storage.worm import missing_locks
 from config.clock import Clock, SystemClock
@@ -28,9 +28,9 @@ class JobContext:
 
     settings: Settings
     sessions: Sessions
-    evidence: ObjectStore
-    derived: ObjectStore
-    second: ObjectStore | None  # the second site's bucket of evidence; None = there is no second site
+    evidence: VersionedStore
+    derived: VersionedStore
+    second: VersionedStore | None  # the second site's bucket of evidence; None = there is no second site
     signer: Signer
     clock: Clock
 
@@ -51,7 +51,7 @@ def _check_locks(storage: Storage) -> None:
         )
 
 
-def _second(site: Storage) -> ObjectStore | None:
+def _second(site: Storage) -> VersionedStore | None:
     return open_store(site, site.evidence_bucket) if site.endpoint else None
 
 

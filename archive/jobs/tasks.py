@@ -10,6 +10,7 @@ from archive.db import evidence
 from archive.ingest.check import check_segments
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
+from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
 from archive.receipts import issue_receipt
 from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt

@@ -23,6 +23,7 @@ from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
 from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
 from archive.jobs.context import job_context
 from archive.jobs.takeover import take_over
+from archive.keeping import terms
 from archive.key_register import state_keys
 from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
@@ -49,7 +50,7 @@ class Pace:
     dead_after_s: float = 30.0
     poll_s: float = 2.0
     stop_within_s: float = 20.0
-    catch_up_s: float = 600.0  # how often receipts without a time stamp, and recordings in the store alone, are sought
+    catch_up_s: float = 600.0  # how often missing time stamps, due locks and holds, and strays in the store are sought
     scrub_s: float = 3600.0  # how often some of the stored bytes are read again (archive.reconcile.scrub)
     seal_s: float = 60.0  # how often the audit log is sealed and the register of keys stated
 
@@ -89,6 +90,7 @@ def run_worker(
         pace = pace or Pace()
         upkeep = (
             Upkeep(partial(stamps.catch_up, context.sessions, settings), pace.catch_up_s),
+            Upkeep(partial(terms.catch_up, context), pace.catch_up_s),
             Upkeep(partial(seal, context), pace.seal_s),
             Upkeep(partial(state_keys, context), pace.seal_s),
             Upkeep(partial(second_site.catch_up, context), pace.catch_up_s),

@@ -11,7 +11,7 @@ from archive.domain.errors import BadInput, Misconfigured
 from archive.domain.keys import recording_prefix
 from archive.jobs.context import JobContext
 from archive.second_site.carry import OWN, Carried, carry
-from archive.storage.port import ObjectStore
+from archive.storage.port import ObjectStore, VersionedStore
 from config.log import report
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ LATE = timedelta(hours=24)
 MOST = 500
 
 
-def second_site(context: JobContext) -> ObjectStore:
+def second_site(context: JobContext) -> VersionedStore:
     """The other site's bucket of evidence.
 
     Raises:

@@ -107,7 +107,8 @@ export class Playback {
   }
 
   toggle(): void {
-    if (this.playing) this.#element?.pause();
+    // The element knows at once; `playing` follows when its event comes.
+    if (this.#element?.paused === false) this.#element.pause();
     else void this.play();
   }
 
