@@ -12,6 +12,7 @@ from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S, Source, SourceKind
 from archive.publish.boxes import Picture, Sample, Sound
 from archive.publish.codecs import Black, Silence, jpeg
+from archive.publish.levelling import Leveller
 from archive.publish.plan import Placed, Plan
 from archive.publish.reading import Unit, fetch, units
 from archive.publish.rendition import Rendition
@@ -62,6 +63,7 @@ class Microphone:
         self._plan = plan
         self._mixer = mixer
         self._decoder = Decoder()
+        self._leveller = Leveller()
         self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
         if any(p.drift.knots for p in plan.segments if p.segment.source == source.name):
             self._own = Mixer(plan.holes, Peaks(0))
@@ -78,9 +80,10 @@ class Microphone:
             self._own = Mixer(self._plan.holes, Peaks(0))
         for start, pcm in self._decoder.decode(unit):
             self.peaks.add(start, pcm)
-            for mixer in (self._mixer, self._own):
-                if mixer is not None:
-                    mixer.add(start, pcm)
+            if self._own is not None:
+                self._own.add(start, pcm)
+            if self._mixer is not None:
+                self._mixer.add(start, self._leveller.pass_on(pcm))
 
     def encode(self, until: int) -> None:
         """Encode what is final before `until`, if this microphone has to be encoded."""
