@@ -4,6 +4,7 @@
 2. Make all files in a folder of this process; a folder that a killed worker left is removed first.
 3. Put them under `{recording}/media/v{N}/`. Files of an earlier, killed attempt are there already: equal
    ones are kept, and where one differs (another version of the program made it) N grows by one.
+   The last one is copies.json: the set is whole, and a rebuilt catalogue can take it over.
 4. Write the AccessCopy row: only now can anybody reach the set.
 """
 
@@ -21,6 +22,7 @@ from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.publish import catalogue
 from archive.publish.copies import Copies, make_copies, upload
+from archive.publish.finished import prefix_of
 from archive.storage.port import ObjectStore
 
 _VERSIONS_TRIED = 20
@@ -42,19 +44,15 @@ def publish_recording(context: JobContext, *, recording: str) -> None:
         copies = make_copies(order.plan, context.evidence, place / "copies", place / "segment")
         version = _store(copies, context.derived, recording, order.version)
     with context.sessions.begin() as session:
-        prefix = _prefix(recording, version)
+        prefix = prefix_of(recording, version)
         catalogue.close_order(session, order.plan, version, prefix, copies.contents, context.clock.utc())
 
 
 def _store(copies: Copies, derived: ObjectStore, recording: str, version: int) -> int:
     for number in range(version, version + _VERSIONS_TRIED):
-        if upload(copies, derived, _prefix(recording, number)):
+        if upload(copies, derived, prefix_of(recording, number)):
             return number
     raise StoreRefused(f"{_VERSIONS_TRIED} unfinished versions of {recording} are in the store; remove them")
-
-
-def _prefix(recording: str, version: int) -> str:
-    return f"{recording}/media/v{version}/"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from archive.domain.chain import sha256_hex
 from archive.domain.errors import BadInput
 from archive.domain.media import Source, SourceKind
 from archive.publish.copies import Copies, make_copies, upload
+from archive.publish.finished import prefix_of, read_copies
 from archive.publish.fragments import fragment_index
 from archive.publish.plan import make_plan
 from tests.publish.hearing import (
@@ -88,6 +89,21 @@ def entries(folder: Path, playlist: str) -> list[tuple[float, str | None, int, i
 
 def playlists(copies: Copies) -> list[str]:
     return sorted(p for p in copies.contents["files"] if p.endswith(".m3u8") and p != "master.m3u8")
+
+
+@pytest.mark.parametrize(
+    "harm", [b"{}", b"[]", b"\xff", b'{"format":2,"made_from":"ab","contents":{"files":{}}}', b"", None]
+)
+def test_a_set_that_is_not_whole_is_not_taken_over(copies: Copies, tmp_path: Path, harm: bytes | None) -> None:
+    store = Folder(tmp_path)
+    assert upload(copies, store, prefix_of(RECORDING, 3))
+    (found,) = read_copies(store, RECORDING)
+    assert found == (3, copies.made_from, f"{RECORDING}/media/v3/", copies.contents)
+    if harm is None:
+        (tmp_path / found.prefix / "poster.jpg").unlink()
+    else:
+        (tmp_path / found.prefix / "copies.json").write_bytes(harm)
+    assert read_copies(store, RECORDING) == []
 
 
 def test_every_recorded_frame_is_shown_once_at_its_time(copies: Copies, tool: Any) -> None:

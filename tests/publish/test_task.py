@@ -18,6 +18,7 @@ from archive.db import tables as t
 from archive.domain.errors import Conflict, NotFound
 from archive.embedded.servers import embedded
 from archive.jobs.context import JobContext, job_context
+from archive.publish.finished import COPIES, read_copies
 from archive.publish.jobs import publish_recording
 from archive.storage.s3 import ensure_bucket
 from config.settings import Settings
@@ -134,6 +135,7 @@ def test_a_killed_worker_leaves_nothing_reachable(context: JobContext, files: in
     assert process.returncode == -signal.SIGKILL
     assert len(_stored(context)) >= min(files, 10)
     assert _copies(context) == []
+    assert len(read_copies(context.derived, hearings.RECORDING)) == (files == 1000)
 
 
 def test_the_next_worker_finishes_and_clears_up(context: JobContext) -> None:
@@ -141,7 +143,7 @@ def test_the_next_worker_finishes_and_clears_up(context: JobContext) -> None:
     (copy,) = _copies(context)
     assert (copy.version, copy.made_from) == (1, MANIFEST)
     assert copy.prefix == f"{hearings.RECORDING}/media/v1/"
-    assert sorted(_stored(context)) == sorted(copy.prefix + path for path in copy.contents["files"])
+    assert sorted(_stored(context)) == sorted(copy.prefix + path for path in [*copy.contents["files"], COPIES])
     assert list((context.settings.data_dir / "publish").iterdir()) == []
 
 
@@ -161,6 +163,12 @@ def test_another_manifest_makes_the_next_version_and_keeps_the_first(context: Jo
     context.derived.put(foreign, b"left by another version of the program")
     publish_recording(context, recording=hearings.RECORDING)
     assert [(c.version, c.made_from) for c in _copies(context)] == [(1, MANIFEST), (3, "cd" * 32)]
+
+
+def test_finished_sets_are_found_without_the_catalogue(context: JobContext) -> None:
+    assert f"{hearings.RECORDING}/media/v2/mix.mp4" in _stored(context)  # never finished
+    found = [tuple(finished) for finished in read_copies(context.derived, hearings.RECORDING)]
+    assert found == [(c.version, c.made_from, c.prefix, c.contents) for c in _copies(context)]
 
 
 def test_stored_files_have_their_content_type_and_size(context: JobContext) -> None:
