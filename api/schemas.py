@@ -200,12 +200,21 @@ class Audio(BaseModel):
     peaks: str | None
 
 
+class Subtitles(BaseModel):
+    """WebVTT of one language; the master playlist offers the same."""
+
+    language: Literal["kk", "ru", "und"]
+    name: str
+    file: str
+
+
 class Media(BaseModel):
     master: str
     video: list[Video]
     audio: list[Audio]
     poster: str | None
     thumbnails: str | None
+    subtitles: list[Subtitles]
 
 
 class TranscriptState(BaseModel):

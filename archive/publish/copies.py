@@ -131,6 +131,7 @@ def _contents(work: Work, folder: Path, poster: bool) -> dict[str, Any]:
         "audio": audio,
         "poster": "poster.jpg" if poster else None,
         "thumbnails": None,
+        "text": None,  # comes with publish.text
         "unreadable": list(work.unreadable),
         "files": dict(_files(folder)),
     }

@@ -126,6 +126,7 @@ export interface Media {
   audio: AudioRendition[];
   poster: string | null;
   thumbnails: string | null;
+  subtitles: { language: 'kk' | 'ru' | 'und'; name: string; file: string }[];
 }
 
 export interface Recording {

@@ -16,14 +16,15 @@ def to_json(transcript: Transcript) -> str:
     return json.dumps(as_dict(transcript), ensure_ascii=False, indent=1) + "\n"
 
 
-def to_vtt(transcript: Transcript) -> str:
-    """WebVTT, a cue an utterance, the microphone as its voice."""
+def to_vtt(transcript: Transcript, header: str = "") -> str:
+    """WebVTT, a cue an utterance, the microphone as its voice; `header` is a line of the file's head."""
     cues = (
         f"{_clock(one.start_ms)} --> {_clock(_end_ms(one))}\n"
         f"<v {_escaped(one.channel)}><lang {one.language.value}>{_escaped(_text(one))}</lang>\n"
         for one in transcript.utterances
     )
-    return "\n".join(("WEBVTT\n", _NOTICE, *cues))
+    head = f"WEBVTT\n{header}\n" if header else "WEBVTT\n"
+    return "\n".join((head, _NOTICE, *cues))
 
 
 def to_srt(transcript: Transcript) -> str:
