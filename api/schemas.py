@@ -188,8 +188,11 @@ class Event(BaseModel):
 
 
 class Video(BaseModel):
+    """`thumbnails`: a WebVTT track of small pictures (`#xywh=`)."""
+
     source: str
     name: str
+    thumbnails: str | None
 
 
 class Audio(BaseModel):

@@ -151,7 +151,7 @@ def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
     return s.Media.model_validate(
         {
             "master": url(contents["master"]),
-            "video": contents.get("video", []),
+            "video": [{**v, "thumbnails": url(v.get("thumbnails"))} for v in contents.get("video", [])],
             "audio": [{"channel": None, **a} for a in audio],
             "poster": url(contents.get("poster")),
             "thumbnails": url(contents.get("thumbnails")),

@@ -26,6 +26,7 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".json": "application/json",
     ".jpg": "image/jpeg",
+    ".vtt": "text/vtt",
 }
 _CHUNK = 1 << 20
 
@@ -125,12 +126,13 @@ def _discard(folder: Path, rendition: Rendition) -> None:
 def _contents(work: Work, folder: Path, poster: bool) -> dict[str, Any]:
     audio = [_sound("mix", "", None)] if work.sounding else []
     audio += [_sound(m.id, m.source.name, m.channel) for m in work.sounding]
+    cameras = {name: c.thumbnails.track for name, c in work.cameras.items() if c.rendition}
     return {
         "master": MASTER if (folder / MASTER).exists() else None,  # null: nothing can be played
-        "video": [{"source": name, "name": name} for name, c in work.cameras.items() if c.rendition],
+        "video": [{"source": name, "name": name, "thumbnails": track} for name, track in cameras.items()],
         "audio": audio,
         "poster": "poster.jpg" if poster else None,
-        "thumbnails": None,
+        "thumbnails": next((track for track in cameras.values() if track), None),  # the first camera's
         "text": None,  # comes with publish.text
         "unreadable": list(work.unreadable),
         "files": dict(_files(folder)),

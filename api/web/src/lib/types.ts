@@ -122,7 +122,7 @@ export interface AudioRendition {
 
 export interface Media {
   master: string;
-  video: { source: string; name: string }[];
+  video: { source: string; name: string; thumbnails: string | null }[];
   audio: AudioRendition[];
   poster: string | null;
   thumbnails: string | null;
