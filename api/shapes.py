@@ -146,14 +146,16 @@ def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
     def url(path: str | None) -> str | None:
         return f"/api/v1/recordings/{recording_id}/media/v{copy.version}/{path}" if path else None
 
+    subtitles = (contents.get("text") or {}).get("subtitles", [])
     audio = [{**a, "playlist": url(a["playlist"]), "peaks": url(a.get("peaks"))} for a in contents.get("audio", [])]
     return s.Media.model_validate(
         {
             "master": url(contents["master"]),
-            "video": contents.get("video", []),
+            "video": [{**v, "thumbnails": url(v.get("thumbnails"))} for v in contents.get("video", [])],
             "audio": [{"channel": None, **a} for a in audio],
             "poster": url(contents.get("poster")),
             "thumbnails": url(contents.get("thumbnails")),
+            "subtitles": [{**each, "file": url(each["file"])} for each in subtitles],
         }
     )
 

@@ -19,6 +19,7 @@ from archive.db.session import notify
 from archive.domain.errors import NotFound
 from archive.domain.media import SourceKind
 from archive.domain.transcript import Transcript, TranscriptState, Utterance
+from archive.jobs.defer import defer
 from archive.search.analysis import index_vectors
 
 DRAFT, FINAL = -1, 0
@@ -167,6 +168,7 @@ def put_final(session: Session, recording: str, transcript: Transcript, object_k
     )
     session.flush()
     _write(session, recording, FINAL, transcript.utterances)
+    defer(session, "publish.text", queue="media", lock=f"publish/{recording}", recording=recording)
     notify(session, "tyndau_recording", recording)
     return True
 

@@ -34,6 +34,8 @@ export class Playback {
   /** Id of the sound that is heard: `mix`, or one microphone's. */
   sound = $state('mix');
   camera = $state(0);
+  /** Place of the language whose subtitles are shown, -1 for none. */
+  subtitle = $state(-1);
   failure = $state<'media' | 'browser' | null>(null);
   skipped = $state<Hole | null>(null);
 
@@ -75,6 +77,16 @@ export class Playback {
 
   get cameras(): Media['video'] {
     return this.#media.video;
+  }
+
+  get subtitles(): Media['subtitles'] {
+    return this.#media.subtitles;
+  }
+
+  /** Show the subtitles of a language, -1 for none; the browser draws them. */
+  showSubtitles(place: number): void {
+    this.subtitle = place;
+    if (this.#hls) this.#hls.subtitleTrack = place;
   }
 
   /** The wall clock of the position, as UTC milliseconds. */
