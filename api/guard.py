@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from archive.db.people import Person
 from archive.db.sessions import SignedIn
 from archive.domain import ids
 from archive.domain.access import Action, CourtAction, Decision, decide_in_court
-from archive.domain.errors import BadInput, Denied, NotFound
+from archive.domain.errors import BadInput, Denied, Gone, NotFound
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 COOKIE, SECURE_COOKIE = "tyndau", "__Host-tyndau"
@@ -108,6 +108,7 @@ def to_recording(services: Services, who: SignedIn, recording: str, action: Acti
 
     Raises:
         NotFound, Denied: as the access table says.
+        Gone: it is destroyed, and `who` may know that there was one.
     """
     try:
         ids.check_recording_id(recording)
@@ -122,8 +123,12 @@ def _admitted(services: Services, person: Person, found: Standing | None, action
     if found is None:
         raise NotFound("there is no such hearing or recording; check the address")
     decision = found.decide(person, action)
+    if found.destroyed:
+        decision = replace(decision, allowed=False, rule="destroyed")
     if not decision.allowed:
         note(services, person, action.value, decision, subject)
+    if found.destroyed and decision.visible:
+        raise Gone("the recording was destroyed when its term was over; the court has the record of that")
     decision.require()
     return found
 

@@ -95,6 +95,19 @@ NOT_FOUND = Kind(
     ("Не найдено", "Такой страницы или записи нет. Проверьте адрес."),
     ("Not found", "There is no such page or record. Check the address."),
 )
+GONE = Kind(
+    410,
+    "ACC-003",
+    ("Жазба жойылған", "Сақтау мерзімі біткен соң жазба заңды тәртіппен жойылды. Жою актісі сотта."),
+    (
+        "Запись уничтожена",
+        "Срок хранения истёк, запись уничтожена в установленном порядке. Акт хранится в суде.",
+    ),
+    (
+        "The recording was destroyed",
+        "Its term was over and it was destroyed by rule. The court has the record of that.",
+    ),
+)
 BAD_INPUT = Kind(
     400,
     "REQ-001",
@@ -162,6 +175,7 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.NotSignedIn: SIGN_IN,
     errors.Throttled: THROTTLED,
     errors.Denied: DENIED,
+    errors.Gone: GONE,
     errors.NotFound: NOT_FOUND,
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,

@@ -188,8 +188,11 @@ class Event(BaseModel):
 
 
 class Video(BaseModel):
+    """`thumbnails`: a WebVTT track of small pictures (`#xywh=`)."""
+
     source: str
     name: str
+    thumbnails: str | None
 
 
 class Audio(BaseModel):
@@ -200,12 +203,21 @@ class Audio(BaseModel):
     peaks: str | None
 
 
+class Subtitles(BaseModel):
+    """WebVTT of one language; the master playlist offers the same."""
+
+    language: Literal["kk", "ru", "und"]
+    name: str
+    file: str
+
+
 class Media(BaseModel):
     master: str
     video: list[Video]
     audio: list[Audio]
     poster: str | None
     thumbnails: str | None
+    subtitles: list[Subtitles]
 
 
 class TranscriptState(BaseModel):

@@ -149,14 +149,16 @@ def media(recording_id: str, copy: rec.Copy) -> s.Media | None:
     def url(path: str | None) -> str | None:
         return f"/api/v1/recordings/{recording_id}/media/v{copy.version}/{path}" if path else None
 
+    subtitles = (contents.get("text") or {}).get("subtitles", [])
     audio = [{**a, "playlist": url(a["playlist"]), "peaks": url(a.get("peaks"))} for a in contents.get("audio", [])]
     return s.Media.model_validate(
         {
             "master": url(contents["master"]),
-            "video": contents.get("video", []),
+            "video": [{**v, "thumbnails": url(v.get("thumbnails"))} for v in contents.get("video", [])],
             "audio": [{"channel": None, **a} for a in audio],
             "poster": url(contents.get("poster")),
             "thumbnails": url(contents.get("thumbnails")),
+            "subtitles": [{**each, "file": url(each["file"])} for each in subtitles],
         }
     )
 
@@ -173,10 +175,11 @@ def live_media(one: rec.Recording) -> s.Media | None:
         sounds.append(s.Audio(id=f"{source}/{channel}", source=source, channel=channel, playlist=playlist, peaks=None))
     return s.Media(
         master=f"{base}/{MASTER}",
-        video=[s.Video(source=source.name, name=source.name) for source in one.sources if source.kind == "camera"],
+        video=[s.Video(source=c.name, name=c.name, thumbnails=None) for c in one.sources if c.kind == "camera"],
         audio=sounds if microphones else [],
         poster=None,
         thumbnails=None,
+        subtitles=[],
     )
 
 

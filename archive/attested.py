@@ -9,11 +9,13 @@ from archive import timestamps
 from archive.domain.chain import canonical, sha256_hex
 from archive.domain.errors import Damaged
 from archive.domain.manifest import Manifest
-from archive.domain.wall import iso
+from archive.domain.register import decode_statement
+from archive.domain.wall import iso, parse_iso
 from archive.signing import Verifier
 
 RECEIPT, SIGNATURE, ARCHIVE_KEY = "receipt.json", "receipt.sig", "archive.pub"
 TOKEN, AUTHORITY = "receipt.tsr", "tsa-ca.pem"
+STATEMENT, STATEMENT_SIGNATURE = "agent-key.json", "agent-key.sig"
 
 Read = Callable[[str], bytes | None]  # a file by its name; None when it is not there
 
@@ -75,3 +77,33 @@ def check_stamp(read: Read) -> str:
         raise NotChecked("this machine has no rfc3161-client; run verify.sh, which needs openssl alone")
     at = timestamps.check_token(token, receipt, ca_pem)
     return f"the receipt was there at {iso(at)}, says an authority of {AUTHORITY} (SHA-256 {sha256_hex(ca_pem)})"
+
+
+def check_key(read: Read, key: Verifier) -> str:
+    """What the archive states of the key that signed the record, and whether that counted when the archive had it.
+
+    Raises:
+        Damaged: the statement does not hold, is about another key, or says that this one was void by then.
+        NotChecked: the archive states nothing.
+    """
+    data, signature, pem = (read(name) for name in (STATEMENT, STATEMENT_SIGNATURE, ARCHIVE_KEY))
+    if data is None:
+        raise NotChecked("nothing here says whose key agent.pub is")
+    if pem is None:
+        raise NotChecked("archive.pub is not here, so that its statement about agent.pub cannot be looked at")
+    archive = Verifier.from_pem(pem)
+    if signature is None or not archive.holds(data, signature):
+        raise Damaged(f"{STATEMENT_SIGNATURE} is not archive.pub's signature over {STATEMENT}")
+    said = decode_statement(data)
+    if (said.key_sha256, said.by) != (key.sha256(), archive.sha256()):
+        raise Damaged(f"{STATEMENT} is about another key, or another archive's")
+    receipt = read(RECEIPT)
+    if receipt is None:
+        raise Damaged(f"{STATEMENT} without {RECEIPT}: nothing says when the archive had the record")
+    received = json.loads(receipt)["received"]
+    whose = f"agent.pub is the key of {said.name} in {said.courtroom}"
+    if said.void is None:
+        return whose
+    if not said.good_at(parse_iso(received)):
+        raise Damaged(f"{whose}, which counts for nothing from {iso(said.void)} on ({said.reason})")
+    return f"{whose}; it was withdrawn ({said.reason}) from {iso(said.void)}, when the archive had this record already"

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.progress import Progress, TextColumn
 from sqlalchemy.orm import Session
 
-from archive import accounts, stamps
+from archive import accounts
 from archive.db import audit, enrolments
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
 from archive.domain.enrolment import groups
-from archive.domain.errors import BadInput, Misconfigured, NotFound
+from archive.domain.errors import BadInput, NotFound
 from archive.domain.wall import iso
 from archive.jobs.app import QUEUES
 from archive.jobs.worker import run_worker
 from config.log import configure
 from config.settings import load_settings
-
-ALL_STAMPS = 1_000_000  # more than a nation's receipts of a year
 
 
 @click.group()
@@ -134,9 +129,11 @@ def enrolment_confirm(name: str, fingerprint: tuple[str, ...]) -> None:
 
 @enrolment.command("revoke")
 @click.argument("name")
-@click.option("--keys", is_flag=True, help="Its evidence keys sign nothing any more either, as after a theft.")
+@click.option("--keys", is_flag=True, help="Its evidence keys count for nothing from now on either, as after a theft.")
 def enrolment_revoke(name: str, keys: bool) -> None:
     """Shut agent NAME out now; what it records it keeps.
+
+    Was the machine stolen some time ago, withdraw its key since then: tyndau keys revoke
 
     Example: tyndau enrolment revoke saryarka-3-pc
     """
@@ -155,35 +152,6 @@ def _agent(session: Session, name: str) -> UUID:
 
 def _note(session: Session, action: str, **data: object) -> None:
     audit.write(session, audit.Entry(action, True, "console", data=data))
-
-
-@click.group("archive")
-def archive_group() -> None:
-    """Look after what is kept.
-
-    Example: tyndau archive stamp
-    """
-
-
-@archive_group.command("stamp")
-@click.option("--json", "as_json", is_flag=True, help="Print the count as JSON.")
-def archive_stamp(as_json: bool) -> None:
-    """Queue a time stamp for every receipt that has none; a worker then asks the authority.
-
-    Workers do this by themselves every ten minutes; call it when the authority answers again.
-
-    Example: tyndau archive stamp
-    """
-    settings = load_settings()
-    if stamps.authority(settings.timestamps) is None:
-        raise Misconfigured("no time stamp authority is set; name one in timestamps.url")
-    columns = (TextColumn("queueing"), TextColumn("{task.completed}"))
-    sessions = make_sessions(settings, pool_size=1)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task("", total=None)
-        queued = stamps.catch_up(sessions, settings, ALL_STAMPS, lambda _recording: bar.advance(row))
-    sessions.kw["bind"].dispose()
-    click.echo(json.dumps({"queued": queued}) if as_json else f"{queued} time stamps are queued.")
 
 
 @click.command()

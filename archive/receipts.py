@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from archive.db import evidence
+from archive.db.copied import queue_copy
 from archive.db.evidence import ClosedRecording
 from archive.db.session import notify
 from archive.domain.chain import canonical, sha256_hex
 from archive.domain.errors import Damaged, NotFound
 from archive.domain.keys import document_key, recording_prefix
 from archive.domain.wall import iso
-from archive.ingest.check import check_segment, stored_sha256
+from archive.ingest.check import check_segments, stored_sha256
 from archive.jobs.context import JobContext
 from archive.jobs.defer import defer
 from archive.signing import Verifier
@@ -53,8 +54,7 @@ def issue_receipt(context: JobContext, recording: str) -> bool:
     if found.verified_ok:
         return True
     _check_manifest(context, found)
-    checks = [segment.checked_ok or check_segment(context, segment) for segment in segments]
-    whole = all(checks)
+    whole = all(check_segments(context, [segment for segment in segments if not segment.checked_ok]))
     at = _note(context, recording, None if whole else False)
     if whole:
         _store(context, found, at)
@@ -91,6 +91,8 @@ def _note(context: JobContext, recording: str, ok: bool | None) -> datetime:
         notify(session, "tyndau_recording", recording)
         if ok and context.settings.timestamps.url:
             queue_stamp(session, recording)
+        if ok and context.second is not None:
+            queue_copy(session, recording)
     return at
 
 

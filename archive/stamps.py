@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from archive.db import evidence
+from archive.db.copied import queue_copy
 from archive.db.session import Sessions
 from archive.domain.chain import sha256_hex
 from archive.domain.errors import Damaged, Misconfigured, NotFound, Unavailable
@@ -117,6 +118,8 @@ def stamp_receipt(context: JobContext, recording: str) -> Stamp | None:
         _store(context, found.courtroom, recording, stamp)
     with context.sessions.begin() as session:
         evidence.set_stamped(session, recording, stamp.at)
+        if context.second is not None:
+            queue_copy(session, recording)
     return stamp
 
 

@@ -90,9 +90,10 @@ def check_certificates(ca_pem: bytes) -> None:
 def _certificates(ca_pem: bytes) -> tuple[list[x509.Certificate], list[x509.Certificate]]:
     try:
         found: Sequence[x509.Certificate] = x509.load_pem_x509_certificates(ca_pem)
+        own = [one.issuer == one.subject for one in found]  # read only now, and may be nonsense
     except ValueError as error:
-        raise Damaged("the authority's certificates are not PEM") from error
-    roots = [one for one in found if one.issuer == one.subject]
+        raise Damaged("the authority's certificates are not PEM certificates") from error
+    roots, between = ([one for one, is_own in zip(found, own, strict=True) if is_own is want] for want in (True, False))
     if not roots:
         raise Damaged("the authority's certificates hold no self-signed one")
-    return roots, [one for one in found if one.issuer != one.subject]
+    return roots, between

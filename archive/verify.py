@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import lzma
+import stat
+import struct
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from archive.attested import NotChecked, check_receipt, check_stamp
+from archive.attested import NotChecked, check_key, check_receipt, check_stamp
 from archive.domain import merkle
 from archive.domain.chain import Kind, Record, canonical, parse_chain
 from archive.domain.errors import Damaged
@@ -26,6 +32,10 @@ MEDIA = (".mp4", ".part")
 CHUNK_BYTES = 1 << 20
 MOST_SMALL_BYTES = 256 << 20  # chain and manifest of the longest hearing are far below
 Progress = Callable[[int], None]
+# What a zip that is altered, encrypted or packed in another way does to zipfile when it is opened or read.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError)
+# What a forged file may do to a check that expects another form; a deep one overruns the stack (RuntimeError).
+OTHER_FORM = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,10 @@ class Holder(Protocol):
 
     def names(self) -> list[str]:
         """Relative names of all files, with `/`."""
+        ...
+
+    def odd(self) -> list[str]:
+        """Names that are no plain files, lead out, or stand twice: who unpacks it may get something else."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -62,6 +76,10 @@ class FolderHolder:
     def names(self) -> list[str]:
         """Relative names of all files."""
         return sorted(p.relative_to(self._path).as_posix() for p in self._path.rglob("*") if not p.is_dir())
+
+    def odd(self) -> list[str]:
+        """None: a name stands for one thing here, and links that lead out are not followed."""
+        return []
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when it is not there."""
@@ -84,9 +102,17 @@ class ZipHolder:
         self._prefix = min(chains, key=len).removesuffix("chain.jsonl") if chains else ""
 
     def names(self) -> list[str]:
-        """Relative names of all files; a name that stands twice comes twice."""
-        inside = [n for n in self._bundle.namelist() if n.startswith(self._prefix) and not n.endswith("/")]
-        return sorted(n.removeprefix(self._prefix) for n in inside)
+        """Relative names of all files, those outside of the recording's folder with `../`."""
+        files = [n for n in self._bundle.namelist() if not n.endswith("/")]
+        return sorted(
+            n.removeprefix(self._prefix) if n.startswith(self._prefix) else f"../{n.lstrip('/')}" for n in files
+        )
+
+    def odd(self) -> list[str]:
+        """Names that stand twice or lead out, and links."""
+        entries = self._bundle.infolist()
+        counts = Counter(entry.filename for entry in entries)
+        return sorted({e.filename for e in entries if counts[e.filename] > 1 or _leads_out(e) or _is_special(e)})
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when it is not there."""
@@ -100,6 +126,16 @@ class ZipHolder:
         return self._bundle.open(self._prefix + name)  # type: ignore[return-value]
 
 
+def _leads_out(entry: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
+
+
+def _is_special(entry: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    return kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
 @contextmanager
 def open_holder(path: Path) -> Iterator[Holder]:
     """The folder or zip at `path`.
@@ -111,10 +147,11 @@ def open_holder(path: Path) -> Iterator[Holder]:
         yield FolderHolder(path)
         return
     try:
-        with zipfile.ZipFile(path) as bundle:
-            yield ZipHolder(bundle)
-    except (zipfile.BadZipFile, OSError) as error:
+        bundle = zipfile.ZipFile(path)
+    except (*UNREADABLE, OSError, ValueError) as error:
         raise Damaged(f"{path} is neither a recording's folder nor a bundle ({error}); check the path") from error
+    with bundle:
+        yield ZipHolder(bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +197,8 @@ def _all_checks(holder: Holder, progress: Progress, archive_key: str) -> list[Ch
         _attempt(checks, "merkle", lambda: _merkle(records, manifest))
         _attempt(checks, "receipt", lambda: _receipt(holder, manifest, archive_key))
         _attempt(checks, "timestamp", lambda: _stamp(holder))
+        if key is not None:
+            _attempt(checks, "key_register", lambda: (True, check_key(lambda name: _read_if_there(holder, name), key)))
     _attempt(checks, "segments", lambda: _segments(holder, records, progress))
     _attempt(checks, "no_other_media", lambda: _no_other_media(holder, records))
     return checks
@@ -175,10 +214,10 @@ def _attempt(checks: list[Check], name: str, look: Callable[[], tuple[T, str]]) 
     except NotChecked as reason:
         checks.append(Check(name, None, str(reason)))
         return None
-    except (Damaged, OSError, zipfile.BadZipFile) as error:
+    except (Damaged, OSError) as error:
         checks.append(Check(name, False, str(error)))
         return None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:  # a forged file may hold anything
+    except (*UNREADABLE, *OTHER_FORM) as error:
         checks.append(Check(name, False, f"not of the expected form ({error!r:.100})"))
         return None
     checks.append(Check(name, True, detail))
@@ -252,10 +291,8 @@ def _read_if_there(holder: Holder, name: str) -> bytes | None:
 def _checkpoints(holder: Holder, records: Sequence[Record], key: Verifier) -> tuple[int, str]:
     if holder.size("checkpoints.jsonl") is None:  # they bind an open recording; a closed one is bound by its manifest
         return 0, "none here; the signed manifest covers the whole chain"
-    lines = _read(holder, "checkpoints.jsonl").splitlines()
-    if not lines:
-        raise Damaged("checkpoints.jsonl is empty")
-    for number, line in enumerate(lines, 1):
+    number = 0
+    for number, line in enumerate(io.BytesIO(_read(holder, "checkpoints.jsonl")), 1):
         body = json.loads(line)
         signature = base64.b64decode(body.pop("signature"), validate=True)
         if not key.holds(canonical(body), signature):
@@ -264,7 +301,9 @@ def _checkpoints(holder: Holder, records: Sequence[Record], key: Verifier) -> tu
         named = body["recording"] == records[0].fields["recording"]
         if not named or not 0 <= seq < len(records) or records[seq].sha256 != body["head"]:
             raise Damaged(f"checkpoint {number} is of another chain than this")
-    return len(lines), f"{len(lines)} signed on the way"
+    if not number:
+        raise Damaged("checkpoints.jsonl is empty")
+    return number, f"{number} signed on the way"
 
 
 def _segments(holder: Holder, records: Sequence[Record], progress: Progress) -> tuple[int, str]:
@@ -273,8 +312,8 @@ def _segments(holder: Holder, records: Sequence[Record], progress: Progress) -> 
     for segment in segments:
         fault = _fault(holder, segment, progress)
         wrong += [f"{segment['file']} {fault}"] if fault else []
-    names = [s["file"] for s in segments]
-    wrong += [f"{name} stands twice in the chain" for name in sorted({n for n in names if names.count(n) > 1})]
+    counts = Counter(s["file"] for s in segments)
+    wrong += [f"{name} stands twice in the chain" for name, count in sorted(counts.items()) if count > 1]
     if wrong:
         raise Damaged("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
     return len(segments), f"{len(segments)} files, {sum(s['size'] for s in segments)} bytes, each as it was recorded"
@@ -303,10 +342,14 @@ def _sha256(file: BinaryIO, progress: Progress) -> str:
 
 def _no_other_media(holder: Holder, records: Sequence[Record]) -> tuple[int, str]:
     known = {r.fields["file"] for r in records if r.kind is Kind.SEGMENT}
-    names = [n for n in holder.names() if PurePosixPath(n).suffix.lower() in MEDIA]
     sources = {s["name"] for s in records[0].fields["sources"]}
-    others = [n for n in holder.names() if PurePosixPath(n).parts[0] in sources and n not in known]
-    other = sorted({n for n in names if n not in known} | set(others) | {n for n in names if names.count(n) > 1})
-    if other:
+    media = [n for n in holder.names() if _is_media(PurePosixPath(n), sources)]
+    if other := sorted(set(media) - known):
         raise Damaged(f"not in the chain: {', '.join(other[:5])}")
-    return len(names), "nothing that the chain does not name"
+    if odd := holder.odd():
+        raise Damaged(f"twice in the bundle, a link, or leading out of it: {', '.join(odd[:5])}")
+    return len(media), "nothing that the chain does not name"
+
+
+def _is_media(path: PurePosixPath, sources: set[str]) -> bool:
+    return path.suffix.lower() in MEDIA or (path.parts[:1] != () and path.parts[0] in sources)

@@ -2,7 +2,7 @@
 
 REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
 PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, AUD: audit log,
-JOB: background jobs, SEC: access, CON: the courtroom's console.
+JOB: background jobs, KEP: keeping and destruction, SEC: access, CON: the courtroom's console.
 """
 
 from __future__ import annotations
@@ -304,6 +304,20 @@ define(
     en="A recording names an unknown hearing or one of another courtroom; it was not assigned to a hearing.",
 )
 define(
+    "ARC-001",
+    logging.ERROR,
+    kk="Бұрын бүтін болған жазбаның қоймадағы байттары бүлінген. Көшірмесінен қалпына келтіріп, қойманы тексеріңіз.",
+    ru="В хранилище испорчены байты записи, которая была цела. Восстановите их из копии и проверьте хранилище.",
+    en="Stored bytes of a recording that was whole are spoilt. Restore them from a copy, and examine the store.",
+)
+define(
+    "ARC-002",
+    logging.ERROR,
+    kk="Екінші алаңда бір тәуліктен артық көшірмесі жоқ жазбалар бар. Оның қоймасын және желіні тексеріңіз.",
+    ru="У второй площадки больше суток нет копий некоторых записей. Проверьте её хранилище и сеть.",
+    en="The second site has lacked copies of recordings for more than a day. Look at its store and the network.",
+)
+define(
     "EMB-001",
     logging.ERROR,
     kk="Кіріктірілген сервер тоқтап қалды. Журналын қарап, Tyndau-ды қайта іске қосыңыз.",
@@ -323,6 +337,34 @@ define(
     kk="Жазба үзіндісі көшірмеге енбеді: түпнұсқасы жоқ, өзгерген немесе оқылмайды. Мұрағатты тексеріңіз.",
     ru="Фрагмент записи не вошёл в копию для просмотра: оригинала нет, он изменён или не читается. Проверьте архив.",
     en="A segment is missing from the access copies: the original is absent, altered or unreadable. Check the archive.",
+)
+define(
+    "KEP-001",
+    logging.ERROR,
+    kk="Қойма жазбаның сақтау мерзімін немесе тыйымын орната алмады; қайталанады. Көріңіз: tyndau storage verify-worm",
+    ru="Хранилище не приняло срок или запрет уничтожения записи; повторяется. Проверьте: tyndau storage verify-worm",
+    en="The store did not take a recording's term or legal hold; it is tried again. See: tyndau storage verify-worm",
+)
+define(
+    "KEP-002",
+    logging.WARNING,
+    kk="Жазбаның ісіне сақтау сыныбы жоқ: ол жойылмайды, мерзімі ұзартылмайды. Сынып қосыңыз: tyndau retention set",
+    ru="Для дела этой записи нет класса хранения: её не уничтожат и срок не продлят. Добавьте: tyndau retention set",
+    en="No retention class fits a recording's case: it gets no term and is never destroyed. See: tyndau retention set",
+)
+define(
+    "KEP-003",
+    logging.WARNING,
+    kk="Мақұлданған жою басталмады: тыйым, мерзім немесе түбіртек қарсы. Себебін қараңыз: tyndau destroy list",
+    ru="Одобренное уничтожение не начато: мешает запрет, срок или отсутствие расписки. Причина: tyndau destroy list",
+    en="An approved destruction was not begun; a hold, the term or the receipt forbids it. See: tyndau destroy list",
+)
+define(
+    "KEP-004",
+    logging.ERROR,
+    kk="Басталған жою аяқталмай тұр: қойма объектіні жоюдан бас тартты; қайталанады. Қоймадағы құлыптарды қараңыз.",
+    ru="Начатое уничтожение не закончено: хранилище отказалось удалить объект; повторяется. Проверьте замки в нём.",
+    en="A destruction has begun but the store refused to delete an object; it is tried again. See the store's locks.",
 )
 define(
     "API-001",

@@ -42,7 +42,12 @@ class Storage(Section):
     secret_key: SecretStr = SecretStr("")
     evidence_bucket: str = "evidence"  # must have versioning and object lock
     derived_bucket: str = "derived"
-    retention_days: int = Field(0, ge=0)  # 0 = no lock is set: fit for trials only; evidence needs the class's term
+    scrub_days: int = Field(30, ge=0)  # every stored byte of evidence is read again within so many days; 0 = never
+    retention_days: int = Field(0, ge=0)  # the least; 0 = nothing is ever locked: fit for trials only
+
+
+class SecondSite(Storage):
+    """Another store, elsewhere, that gets a copy of all evidence; without an endpoint there is none."""
 
 
 class Timestamps(Section):
@@ -53,6 +58,12 @@ class Timestamps(Section):
         None  # PEM with the authority's root (and intermediates); a token that leads elsewhere is refused
     )
     timeout_s: float = Field(20.0, gt=0, le=300)  # a slower answer counts as none and is asked for again
+
+
+class Keeping(Section):
+    """How long recordings are kept; the terms themselves stand in the catalogue (`tyndau retention list`)."""
+
+    time_zone: str = "Asia/Almaty"  # in which a hearing's day is reckoned, and with it the class that was valid
 
 
 class Api(Section):
@@ -147,7 +158,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path("tyndau-data")  # embedded servers, caches and keys of this machine
     database: Database = Database()
     storage: Storage = Storage()
+    second_site: SecondSite = SecondSite()
     timestamps: Timestamps = Timestamps()
+    keeping: Keeping = Keeping()
     api: Api = Api()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()

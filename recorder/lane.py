@@ -13,6 +13,7 @@ from recorder.folder import Folder
 from recorder.outbox import Progress
 
 MOST_LINES = 200  # in one call
+PIECE_S = 60.0  # how often lines that the centre does not take are stored beside the segments
 RECEIPT_MOST_S = 300.0
 REFUSED_MOST_S = 300.0
 
@@ -49,11 +50,14 @@ class Lane:
         self.later: dict[int, Backoff] = {}  # segments that were refused or could not be read
         self.documents: set[str] = set()  # keys of documents that are stored
         self.centre = Backoff(clock)
+        self.pieces = Backoff(clock)
         self.receipt = Backoff(clock, 2.0, RECEIPT_MOST_S)
         self.busy = False  # something of it is at the centre now
         self._flying: set[int] = set()
         self._ahead: set[int] = set()  # lines beyond `posted` that the archive has
         self._ready = 0  # lines before this one may be posted
+        self._pieced = 0  # lines before this one lie in the store, in pieces that begin with the first line
+        self._pieced_s = clock.monotonic_s()
         self._tail = Tail(folder.chain)
         self._oldest: tuple[int, float] | None = None
 
@@ -121,11 +125,29 @@ class Lane:
     def next_lines(self) -> list[Record]:
         """Lines that may be posted now: while it is live the newest, else the first that the archive lacks."""
         first = self._first_missing()
-        while self._ready < len(self.records) and self._ready not in self.waiting:
-            self._ready += 1
+        self._look_on()
         end = min([self._ready, first + MOST_LINES, *(seq for seq in self._ahead if seq > first)])
         newest = self._newest(first) if self.live() else []
         return newest or self.records[first:end]
+
+    def next_piece(self) -> list[Record]:
+        """Lines to store while the centre does not take them: now and then, many at once, or the last."""
+        self._look_on()
+        lines = self.records[self._pieced : min(self._ready, self._pieced + MOST_LINES)]
+        whole = len(lines) == MOST_LINES or self.folder.closed
+        due = whole or self._clock.monotonic_s() - self._pieced_s >= PIECE_S
+        return lines if due and self.pieces.ready() else []
+
+    def has_pieced(self, records: Iterable[Record]) -> None:
+        """The store has these lines, which follow those that it had."""
+        self._pieced = max(self._pieced, *(record.seq + 1 for record in records))
+        self._pieced_s = self._clock.monotonic_s()
+        self.pieces.succeeded()
+
+    def pieced_whole(self) -> bool:
+        """Whether the store has all lines of a closed recording, and its documents may follow."""
+        stopped = bool(self.records) and self.records[-1].kind is Kind.STOP
+        return stopped and self.folder.closed and self._pieced == len(self.records) and self.pieces.ready()
 
     def has_posted(self, records: Iterable[Record]) -> int:
         """The archive has these lines; how many it has without a hole, from the first one on."""
@@ -133,6 +155,7 @@ class Lane:
             self._ahead.add(record.seq)
             self.open.pop(record.seq, None)
         self._first_missing()
+        self._pieced = max(self._pieced, self.posted)
         return self.posted
 
     def begin_again(self) -> None:
@@ -179,6 +202,10 @@ class Lane:
             self.waiting[record.seq] = record
         if record.seq >= self.posted:
             self.open[record.seq] = record
+
+    def _look_on(self) -> None:
+        while self._ready < len(self.records) and self._ready not in self.waiting:
+            self._ready += 1
 
     def _settle(self, seq: int) -> None:
         self._flying.discard(seq)

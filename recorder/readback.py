@@ -62,6 +62,8 @@ def read_back_growing(path: Path, size: int) -> Content | None:
 
 def _count(container: Any) -> Content:
     video, sound = list(container.streams.video)[:1], list(container.streams.audio)
+    if any(stream.codec_context is None for stream in video + sound):
+        raise Damaged("its header names a codec that there is not")
     for stream in video:
         stream.codec_context.skip_frame = "NONKEY"  # every packet is counted; key pictures prove the rest cheaply
     leading = (video or sound or [None])[0]

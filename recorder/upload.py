@@ -11,6 +11,7 @@ import base64
 import logging
 import queue
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -236,8 +237,10 @@ class Uploader:
         """The next step of a recording at the centre, if one is due."""
         if lane.closed:
             return self._ask_receipt(lane)
-        if not lane.centre.ready() or not lane.records:
+        if not lane.records:
             return False
+        if not lane.centre.ready():
+            return self._keep_chain(lane)
         if not lane.registered:
             first = lane.records[0]
             self._calls.submit(
@@ -260,6 +263,32 @@ class Uploader:
             )
             return True
         return False
+
+    def _keep_chain(self, lane: Lane) -> bool:
+        """While the centre is away, let the store have what it would need to know the recording without us."""
+        if not self._line.ready():
+            return False
+        lines = lane.next_piece()
+        if lines:
+            self._calls.submit(
+                lambda: self._courier.store_lines(lane.recording, lane.courtroom, lines),
+                lambda _, error: self._was_kept(lane, error, lambda: lane.has_pieced(lines)),
+            )
+        elif lane.pieced_whole() and not lane.documents:
+            self._calls.submit(
+                lambda: self._courier.store_documents(lane.folder, lane.courtroom, lane.documents),
+                lambda _, error: self._was_kept(lane, error, lambda: None),
+            )
+        else:
+            return False
+        return True
+
+    def _was_kept(self, lane: Lane, error: Exception | None, well: Callable[[], None]) -> None:
+        if error is None:
+            well()
+        else:
+            log.info("the chain of %s could not be stored yet: %s", lane.recording, error)
+            lane.pieces.failed()
 
     def _was_called(self, lane: Lane, error: Exception | None, well: Any) -> None:
         if error is None:
@@ -391,15 +420,33 @@ class Courier:
     def hand_over(self, recording: str, first: Record, lines: list[Record]) -> None:
         """Store these lines as a piece of the chain, then post them."""
         courtroom = str(first.fields["courtroom"])
-        piece = [first, *lines] if lines[0].seq == 1 else lines
-        body = b"".join(record.line + b"\n" for record in piece)
-        key = chain_piece_key(courtroom, recording, piece[0].seq, piece[-1].seq, sha256_hex(body))
-        self._store.put(key, body, retain_until=self._until())
+        self.store_lines(recording, courtroom, [first, *lines] if lines[0].seq == 1 else lines)
         objects = {r.seq: _key(courtroom, recording, r) for r in lines if r.kind is Kind.SEGMENT}
         self._centre.chain(recording, [r.line for r in lines], [self._signer.sign(r.line) for r in lines], objects)
 
+    def store_lines(self, recording: str, courtroom: str, lines: Sequence[Record]) -> None:
+        """Store a piece of the chain, with the signature over its last line, which holds all before it; with the
+        first piece the key, so that the store alone proves what is in it."""
+        if lines[0].seq == 0:
+            pem = self._signer.public().pem()
+            key = document_key(courtroom, recording, "agent.pub", sha256_hex(pem))
+            self._store.put(key, pem, retain_until=self._until())
+        body = b"".join(record.line + b"\n" for record in lines)
+        signature = base64.b64encode(self._signer.sign(lines[-1].line)).decode()
+        self._store.put(
+            chain_piece_key(courtroom, recording, lines[0].seq, lines[-1].seq, sha256_hex(body)),
+            body,
+            metadata={"signature": signature},
+            retain_until=self._until(),
+        )
+
     def close(self, folder: Folder, courtroom: str, stored: set[str]) -> None:
         """Store the closing documents that are not in `stored`, then post the manifest."""
+        self.store_documents(folder, courtroom, stored)
+        self._centre.manifest(folder.recording, folder.manifest.read_bytes(), folder.signature.read_bytes())
+
+    def store_documents(self, folder: Folder, courtroom: str, stored: set[str]) -> None:
+        """Store the closing documents that are not in `stored`."""
         for name in _AT_END:
             body = (folder.path / name).read_bytes()
             key = document_key(courtroom, folder.recording, name, sha256_hex(body))
@@ -407,7 +454,6 @@ class Courier:
                 kind = "application/json" if name == "manifest.json" else "application/octet-stream"
                 self._store.put(key, body, content_type=kind, retain_until=self._until())
                 stored.add(key)
-        self._centre.manifest(folder.recording, folder.manifest.read_bytes(), folder.signature.read_bytes())
 
     def receipt(self, recording: str) -> Receipt | None:
         """The archive's receipt, if there is one."""

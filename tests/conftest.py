@@ -63,9 +63,19 @@ def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         yield servers
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What asks for a database but is not about its ways runs on one server alone."""
+    gone = [item for item in items if "[given" in item.name and not item.nodeid.startswith(ON_EACH_SERVER)]
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in gone]
+
+
+ON_EACH_SERVER = tuple(f"tests/archive/test_{name}.py" for name in ("audit", "db", "ingest", "jobs", "watch"))
+
+
 @pytest.fixture(scope="session", params=["embedded", "given"] if GIVEN_POSTGRES else ["embedded"])
 def postgres_url(request: pytest.FixtureRequest) -> str:
-    """A superuser's address; every test of the database runs on each server there is."""
+    """A superuser's address; the tests of `ON_EACH_SERVER` run on each server there is."""
     if request.param == "given":
         return GIVEN_POSTGRES
     servers: Servers = request.getfixturevalue("embedded_servers")

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archive.domain.errors import BadInput
 from archive.domain.transcript import Language, Transcript
+from archive.domain.transcript_formats import WRITERS
 from config.settings import Recogniser as Section
 from config.settings import load_settings
 from transcribe.audio import RATE, SAMPLES_PER_MS, AudioFile
-from transcribe.formats import WRITERS
 from transcribe.recogniser import Recogniser, prepare
 
 

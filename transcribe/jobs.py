@@ -47,7 +47,7 @@ def final(context: JobContext, *, recording: str) -> None:
     with context.sessions() as session:
         if transcripts.has_final(session, recording):
             return
-    key = f"{recording}/transcripts/{transcripts.FINAL}.json"
+    key = transcripts.final_key(recording)
     transcript = _stored(context.derived, key)
     if transcript is None:
         made = whole_transcript(context, _expecting_names(context, recording), recording)

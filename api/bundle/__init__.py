@@ -12,11 +12,21 @@ from importlib.resources import files
 
 from sqlalchemy.orm import Session
 
-from archive.attested import ARCHIVE_KEY, AUTHORITY, RECEIPT, SIGNATURE, TOKEN
+from archive.attested import (
+    ARCHIVE_KEY,
+    AUTHORITY,
+    RECEIPT,
+    SIGNATURE,
+    STATEMENT,
+    STATEMENT_SIGNATURE,
+    TOKEN,
+)
 from archive.db import recordings as db
 from archive.db.recordings import StoredSegment
 from archive.domain.errors import Conflict, Damaged
+from archive.key_register import read_statement
 from archive.receipts import read_receipt
+from archive.signing import Verifier
 from archive.stamps import read_stamp
 from archive.storage.port import ObjectStore
 
@@ -50,10 +60,11 @@ def contents(session: Session, evidence: ObjectStore, recording: str) -> Content
     """
     if not db.is_closed(session, recording):
         raise Conflict("the recording is not closed yet; wait until it is")
-    prefix = db.evidence_prefix(session, recording)
+    prefix = f"{db.evidence_prefix(session, recording)}"
     segments = tuple(db.segments(session, recording))
     chain = b"".join(line + b"\n" for line in db.chain_lines(session, recording))
-    small = {"chain.jsonl": chain, **_beside(evidence, f"{prefix}"), **_attested(evidence, f"{prefix}", recording)}
+    small = {"chain.jsonl": chain, **_beside(evidence, prefix)}
+    small |= _attested(evidence, prefix, recording, small["agent.pub"])
     sums = "".join(f"{segment.sha256}  {segment.file}\n" for segment in segments)
     small["SHA256SUMS"] = sums.encode()
     small |= {name: files("api.bundle").joinpath(name).read_bytes() for name in SHOWN}
@@ -72,13 +83,16 @@ def _beside(evidence: ObjectStore, prefix: str) -> dict[str, bytes]:
     return found
 
 
-def _attested(evidence: ObjectStore, prefix: str, recording: str) -> dict[str, bytes]:
+def _attested(evidence: ObjectStore, prefix: str, recording: str, agent_key: bytes) -> dict[str, bytes]:
     """What others than the agent say of it, as far as they have said it."""
     courtroom = prefix.partition("/")[0]
     receipt = read_receipt(evidence, courtroom, recording)
     if receipt is None:
         return {}
     found = {RECEIPT: receipt.receipt, SIGNATURE: receipt.signature, ARCHIVE_KEY: receipt.archive_key_pem}
+    by, key = Verifier.from_pem(receipt.archive_key_pem), Verifier.from_pem(agent_key)
+    if statement := read_statement(evidence, by, key.sha256()):
+        found |= {STATEMENT: statement.data, STATEMENT_SIGNATURE: statement.signature}
     stamp = read_stamp(evidence, courtroom, recording, receipt.receipt)
     return {**found, TOKEN: stamp.token, AUTHORITY: stamp.ca_pem} if stamp else found
 

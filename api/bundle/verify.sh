@@ -118,6 +118,28 @@ else
     fi
 fi
 
+if [ ! -f agent-key.json ]; then
+    note "nothing here says whose key agent.pub is"
+elif [ ! -f archive.pub ] || [ ! -f agent-key.sig ] || [ ! -f receipt.json ]; then
+    say FAILED "a statement about the key without its signature, the archive's key or the receipt"
+elif ! openssl pkeyutl -verify -pubin -inkey archive.pub -rawin -in agent-key.json -sigfile agent-key.sig >/dev/null 2>&1; then
+    say FAILED "the archive's statement about the key (Ed25519)"
+elif [ "$(member key_sha256 agent-key.json)" != "$(member key_sha256)" ]; then
+    say FAILED "the archive's statement is about another key"
+else
+    whose="the key of $(member name agent-key.json) in $(member courtroom agent-key.json), says the archive"
+    void=$(member void agent-key.json)
+    received=$(member received receipt.json)
+    first=$(printf '%s\n' "$void" "$received" | sort | sed -n 1p) # ISO 8601 in UTC: as text is as in time
+    if [ -z "$void" ]; then
+        say OK "$whose"
+    elif [ "$first" = "$received" ] && [ "$void" != "$received" ]; then
+        say OK "$whose; withdrawn from $void, when the archive had this record already"
+    else
+        say FAILED "$whose, but it counts for nothing from $void on ($(member reason agent-key.json))"
+    fi
+fi
+
 if [ ! -f receipt.tsr ]; then
     note "there is no time stamp: only the archive says when it had the record"
 elif [ ! -f receipt.json ] || [ ! -f tsa-ca.pem ]; then

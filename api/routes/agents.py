@@ -6,7 +6,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api import guard
@@ -57,10 +57,11 @@ class Fingerprint(Asked):
 
 
 class Revocation(Asked):
-    """`keys`: its evidence keys sign nothing new either, as after a theft."""
+    """`keys`: its evidence keys were stolen; what they signed since `since` (null: from now on) proves nothing."""
 
     reason: Annotated[Line, Field(min_length=1, max_length=300)]
     keys: bool = False
+    since: AwareDatetime | None = None
 
 
 @router.get("")
@@ -113,8 +114,10 @@ def revoke(agent: uuid.UUID, asked: Revocation, who: Who, services: Use) -> None
     """Shut the machine out now; what it records it keeps."""
     decision = _to_agent(services, who, agent)
     with services.sessions.begin() as session:
-        name = db.revoke(session, agent, keys=asked.keys)
-        _note(session, who.person, "agents.revoke", decision, agent=name, reason=asked.reason, keys=asked.keys)
+        name = db.revoke(session, agent, keys=asked.keys, since=asked.since)
+        since = iso(asked.since) if asked.since else None
+        said = {"agent": name, "reason": asked.reason, "keys": asked.keys, "since": since}
+        _note(session, who.person, "agents.revoke", decision, **said)
 
 
 def _to_agent(services: Use, who: Who, agent: uuid.UUID) -> Decision:

@@ -1,7 +1,8 @@
 """Access copies: playlists, byte ranges of media, waveforms, pictures; and the live copy until they are there.
 
 Only files that the published copy lists, or the live playlists name, are served; the address carries the
-copy's version. Each request asks anew whether it is allowed.
+copy's version. Each request asks anew whether it is allowed; subtitles are words, and are for whoever may read
+them too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/recordings", tags=["media"])
 
 CHUNK_BYTES = 256 << 10
 _PATH = re.compile(r"v(\d{1,9})/(.+)")
+_WORDS = re.compile(r"v\d+/text/r\d+-[^/]+/.+")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -46,9 +48,11 @@ class Unsatisfiable(Exception):
 @router.get("/{recording}/media/{path:path}", response_class=StreamingResponse)
 def media(recording: str, path: str, request: Request, who: Who, services: Use) -> Response:
     """A file of the access copies, or one byte range of it."""
-    standing = guard.to_recording(services, who, recording, Action.VIEW)
+    actions = (Action.VIEW, Action.READ) if _WORDS.fullmatch(path) else (Action.VIEW,)
+    standings = {action: guard.to_recording(services, who, recording, action) for action in actions}
     file = _published(services, recording, path)
-    guard.note_viewing(services, who, standing, recording, Action.VIEW)
+    for action, standing in standings.items():
+        guard.note_viewing(services, who, standing, recording, action)
     try:
         part = byte_range(request.headers.get("range"), file.size)
     except Unsatisfiable:

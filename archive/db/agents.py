@@ -128,6 +128,16 @@ def agent_by_token(session: Session, token: str) -> Agent | None:
     return Agent(found.id, found.name, found.courtroom_id, found.code)
 
 
+def agent_by_name(session: Session, name: str) -> Agent | None:
+    """The agent of this name, let in or not."""
+    found = session.execute(
+        select(t.Agent.id, t.Agent.courtroom_id, t.Courtroom.code)
+        .join(t.Courtroom, t.Courtroom.id == t.Agent.courtroom_id)
+        .where(t.Agent.name == name)
+    ).first()
+    return Agent(found.id, name, found.courtroom_id, found.code) if found else None
+
+
 def _note_first_use(session: Session, row: t.AgentToken) -> None:
     older = and_(t.AgentToken.agent_id == row.agent_id, t.AgentToken.issued_utc < row.issued_utc)
     session.execute(_ending(older, func.now() + timedelta(seconds=OLD_TOKEN_S)))

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
+from archive.db.cards import queue_cards
 from archive.db.hearings import Names, RecordingState, duration_ms, names, recording_state
 from archive.db.session import notify
 from archive.domain.errors import Conflict, NotFound
@@ -84,6 +85,7 @@ def assign(session: Session, recording: str, hearing: uuid.UUID) -> Sequence[str
         .returning(t.Recording.id)
         .execution_options(synchronize_session=False)
     ).all()
+    queue_cards(session, changed)
     for one in changed:
         notify(session, "tyndau_recording", one)
     return sorted(changed)

@@ -4,7 +4,8 @@ The document is a plain dict (JSON):
 
     {"courts": [{"code", "name_kk", "name_ru", "name_en"}],
      "courtrooms": [{"court": code, "code", "name_kk", "name_ru", "name_en"}],
-     "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title"}, "courtroom": code,
+     "hearings": [{"external_id", "case": {"court": code, "number", "kind", "title", "ended_utc": ISO?},
+                   "courtroom": code,
                    "scheduled_utc": ISO, "class": open|closed|sealed, "cancelled": bool?,
                    "automatic": bool?, "recorded": bool?,
                    "participants": [{"name", "role", "channel"?, "username"?}]}]}
@@ -28,6 +29,7 @@ from archive.db.agents import (
     put_state,
     waiting_commands,
 )
+from archive.db.cards import queue_cards, recordings_of
 from archive.domain.access import AccessClass
 from archive.domain.errors import BadInput, Damaged
 from archive.domain.ids import check_name
@@ -97,6 +99,7 @@ def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
     }
     made = _upsert(session, t.Hearing, {"external_id": hearing["external_id"]}, values)
     _import_participants(session, made, hearing.get("participants", ()))
+    queue_cards(session, recordings_of(session, made))
     return made
 
 
@@ -104,6 +107,8 @@ def _import_case(session: Session, case: Mapping[str, Any]) -> uuid.UUID:
     if case["kind"] not in CASE_KINDS:
         raise BadInput(f"case kind {case['kind']!r} is not one of {', '.join(CASE_KINDS)}")
     values = {"court_id": _id_of(session, t.Court, case["court"]), "kind": case["kind"], "title": case["title"]}
+    if case.get("ended_utc"):  # a document that does not say so takes nothing back
+        values["ended_utc"] = parse_iso(case["ended_utc"])
     return _upsert(session, t.Case, {"number": case["number"]}, values)
 
 

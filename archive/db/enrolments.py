@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from archive.db import alarms
 from archive.db import tables as t
 from archive.db.agents import alive, end_tokens, new_token, sha256_of
+from archive.db.keys import withdraw
 from archive.db.session import notify
 from archive.domain.enrolment import (
     code_sha256,
@@ -26,6 +27,7 @@ from archive.domain.enrolment import (
 )
 from archive.domain.errors import Conflict, Denied, NotFound
 from archive.domain.ids import check_name
+from archive.domain.register import Reason
 from archive.signing import Verifier
 
 CODE_LIFE = timedelta(minutes=10)
@@ -275,11 +277,15 @@ def _forget(session: Session, held: t.AgentToken) -> None:
     )
 
 
-def revoke(session: Session, agent: uuid.UUID, *, keys: bool) -> str:
-    """Shut an agent out from now on; with `keys` its evidence keys sign nothing any more. The agent's name.
+def revoke(session: Session, agent: uuid.UUID, *, keys: bool, since: datetime | None = None) -> str:
+    """Shut an agent out from now on; the agent's name.
+
+    With `keys` its evidence keys are withdrawn as stolen: what they signed from `since` on (None: from now on)
+    proves nothing.
 
     Raises:
         NotFound: no such agent.
+        BadInput: `since` lies ahead.
     """
     row = session.get(t.Agent, agent, with_for_update=True)
     if row is None:
@@ -291,9 +297,9 @@ def revoke(session: Session, agent: uuid.UUID, *, keys: bool) -> str:
     for waiting in session.scalars(select(t.Enrolment).where(_waiting(t.Enrolment.agent_id == agent))):
         waiting.refused_utc = func.now()
     if keys:
-        good = select(t.AgentKey).where(t.AgentKey.agent_id == agent, t.AgentKey.revoked_utc.is_(None))
-        for key in session.scalars(good):
-            key.revoked_utc = func.now()
+        good = select(t.AgentKey.sha256).where(t.AgentKey.agent_id == agent, t.AgentKey.revoked_utc.is_(None))
+        for key in session.scalars(good).all():
+            withdraw(session, key, Reason.STOLEN, since)
     session.flush()
     return row.name
 

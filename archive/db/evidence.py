@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.agents import Agent
+from archive.db.session import notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,34 @@ class ClosedRecording:
     verified_ok: bool | None
 
 
-def stored_segment(session: Session, recording: str, seq: int) -> StoredSegment | None:
-    """The segment of a chain line."""
-    row = session.get(t.Segment, (recording, seq))
-    return _segment(row) if row else None
-
-
 def stored_segments(session: Session, recording: str) -> list[StoredSegment]:
     """All segments in the order of their chain lines."""
     rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording).order_by(t.Segment.seq))
-    return [_segment(row) for row in rows]
+    return [stored_row(row) for row in rows]
 
 
-def set_checked(session: Session, recording: str, seq: int, ok: bool, now: datetime) -> None:
-    """What hashing the stored bytes said."""
+def unchecked_segments(session: Session, recording: str) -> list[StoredSegment]:
+    """Segments whose stored bytes were never hashed, in the order of their chain lines."""
+    new = t.Segment.recording_id == recording, t.Segment.checked_utc.is_(None)
+    return [stored_row(row) for row in session.scalars(select(t.Segment).where(*new).order_by(t.Segment.seq))]
+
+
+def set_checked(session: Session, found: Iterable[tuple[StoredSegment, bool]], now: datetime) -> None:
+    """What hashing the stored bytes said, segment by segment."""
+    rows = [
+        {"recording_id": segment.recording, "seq": segment.seq, "checked_utc": now, "checked_ok": ok}
+        for segment, ok in found
+    ]
+    if rows:
+        session.execute(update(t.Segment), rows)
+
+
+def set_all_checked(session: Session, recording: str, at: datetime) -> None:
+    """A receipt says that all stored bytes were read back by then."""
     session.execute(
         update(t.Segment)
-        .where(t.Segment.recording_id == recording, t.Segment.seq == seq)
-        .values(checked_utc=now, checked_ok=ok)
+        .where(t.Segment.recording_id == recording)
+        .values(checked_utc=at, checked_ok=True)
         .execution_options(synchronize_session=False)
     )
 
@@ -96,6 +107,17 @@ def set_verified(session: Session, recording: str, ok: bool | None, at: datetime
     return row.verified_utc
 
 
+def set_spoilt(session: Session, recording: str) -> None:
+    """Bytes that were there once are gone: the recording no longer counts as whole. Its receipt stays."""
+    session.execute(
+        update(t.Recording)
+        .where(t.Recording.id == recording)
+        .values(verified_ok=False)
+        .execution_options(synchronize_session=False)
+    )
+    notify(session, "tyndau_recording", recording)
+
+
 def set_stamped(session: Session, recording: str, at: datetime) -> None:
     """Note the time that the time stamp over the receipt states."""
     session.execute(
@@ -108,9 +130,11 @@ def set_stamped(session: Session, recording: str, at: datetime) -> None:
 
 def unstamped(session: Session, most: int) -> list[str]:
     """Recordings with a receipt and no time stamp over it, oldest first."""
-    without = t.Recording.verified_ok.is_(True), t.Recording.stamped_utc.is_(None)
+    r = t.Recording
+    without = r.verified_ok.is_(True), r.stamped_utc.is_(None), r.destroyed_utc.is_(None)
     return list(session.scalars(select(t.Recording.id).where(*without).order_by(t.Recording.verified_utc).limit(most)))
 
 
-def _segment(row: t.Segment) -> StoredSegment:
+def stored_row(row: t.Segment) -> StoredSegment:
+    """The dataclass of a row."""
     return StoredSegment(row.recording_id, row.seq, row.object_key, row.sha256, row.size_bytes, row.checked_ok)

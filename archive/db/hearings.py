@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -51,6 +51,7 @@ class Standing:
     access_class: AccessClass
     relations: frozenset[Relation]
     granted: frozenset[Action]
+    destroyed: bool = False  # of the recording that was asked for
 
     def decide(self, person: Person, action: Action) -> Decision:
         """Whether `person` may do `action` with this hearing."""
@@ -204,8 +205,9 @@ def standing(session: Session, person: Person, hearing: uuid.UUID) -> Standing |
 def standing_of_recording(session: Session, person: Person, recording: str) -> Standing | None:
     """The same for the hearing of a recording; None also while it is assigned to no hearing."""
     query = _standings(person).join(t.Recording, t.Recording.hearing_id == t.Hearing.id)
+    query = query.add_columns(t.Recording.destroyed_utc.is_not(None).label("destroyed"))
     row = session.execute(query.where(t.Recording.id == recording)).first()
-    return _standing(row) if row else None
+    return replace(_standing(row), destroyed=row.destroyed) if row else None
 
 
 def _standings(person: Person) -> Select[Any]:
@@ -303,7 +305,7 @@ def current_state() -> ColumnElement[str]:
         (t.Hearing.cancelled_utc.is_not(None), HearingState.CANCELLED.value),
         (and_(_some(own, running), last_turn == "pause"), HearingState.PAUSED.value),
         (_some(own, running), HearingState.RECORDING.value),
-        (_some(own, ~copied), HearingState.PROCESSING.value),
+        (_some(own, ~copied, t.Recording.destroyed_utc.is_(None)), HearingState.PROCESSING.value),
         (_some(own), HearingState.READY.value),
         else_=HearingState.SCHEDULED.value,
     )
@@ -366,7 +368,8 @@ def participants(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid
 
 
 def _recordings(session: Session, ids: Sequence[uuid.UUID]) -> defaultdict[uuid.UUID, list[RecordingSummary]]:
-    query = select(t.Recording).where(t.Recording.hearing_id.in_(ids)).order_by(t.Recording.started_utc)
+    there = t.Recording.hearing_id.in_(ids), t.Recording.destroyed_utc.is_(None)
+    query = select(t.Recording).where(*there).order_by(t.Recording.started_utc)
     found: defaultdict[uuid.UUID, list[RecordingSummary]] = defaultdict(list)
     for row in session.scalars(query) if ids else ():
         if row.hearing_id is not None:

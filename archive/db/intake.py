@@ -40,7 +40,7 @@ class Line:
     seq: int
     kind: str
     line: bytes
-    signature: bytes
+    signature: bytes | None  # None: proven by a later line or the manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _matching(base: AnySelect, person: Person, matching: Matching, filters: Filt
         .join(t.Hearing, t.Hearing.id == t.Recording.hearing_id)
         .join(t.Case, t.Case.id == t.Hearing.case_id)
         .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
-        .where(*_words(matching), *_chosen(filters), _newest(), _readable(person))
+        .where(*_words(matching), *_chosen(filters), _newest(), _there(), _readable(person))
     )
 
 
@@ -130,6 +130,11 @@ def _matches(vector: Any, tsquery: str) -> ColumnElement[bool]:
 def _newest() -> ColumnElement[bool]:
     newest = select(func.max(t.Transcript.revision)).where(t.Transcript.recording_id == t.Utterance.recording_id)
     return t.Utterance.revision == newest.correlate(t.Utterance).scalar_subquery()
+
+
+def _there() -> ColumnElement[bool]:
+    """Not where a destruction has begun, though its rows may be here still."""
+    return t.Recording.destroyed_utc.is_(None)
 
 
 def _readable(person: Person) -> ColumnElement[bool]:

@@ -8,13 +8,14 @@ under a recording can be rebuilt from the object store; the case data comes from
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -45,6 +46,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         str: Text,
         int: BigInteger,
+        date: Date,
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[Any]: JSONB,
@@ -142,6 +144,8 @@ class AgentKey(Base):
     public_pem: Mapped[str]
     created_utc: Mapped[datetime] = _now()
     revoked_utc: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]  # archive.domain.register.Reason
+    void_utc: Mapped[datetime | None]  # what it signed then or later proves nothing
 
 
 class ArchiveKey(Base):
@@ -151,6 +155,9 @@ class ArchiveKey(Base):
     sha256: Mapped[str] = mapped_column(primary_key=True)
     public_pem: Mapped[str]
     created_utc: Mapped[datetime] = _now()
+    revoked_utc: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]
+    void_utc: Mapped[datetime | None]
 
 
 class AgentState(Base):
@@ -222,6 +229,7 @@ class Case(Base):
     number: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]  # civil, criminal, administrative
     title: Mapped[str]
+    ended_utc: Mapped[datetime | None]  # null = goes on, or nobody has told
 
 
 class Hearing(Base):
@@ -322,8 +330,10 @@ class Recording(Base):
     verified_utc: Mapped[datetime | None]  # when all stored bytes were last hashed against the manifest
     verified_ok: Mapped[bool | None]
     stamped_utc: Mapped[datetime | None]  # what the time stamp over the receipt states; null = none is known here
+    copied_utc: Mapped[datetime | None]  # when the second site had all of it; null = not yet, or there is none
     continues: Mapped[str | None]  # the recording before it that broke off; it may arrive later than this one
     adhoc: Mapped[dict[str, Any] | None]  # case_number and title as they were typed, of a hearing in no list
+    destroyed_utc: Mapped[datetime | None]  # since when it is being or is destroyed; nobody is shown it from then on
     created_utc: Mapped[datetime] = _now()
     __table_args__ = (Index(None, "hearing_id"), Index(None, "courtroom_id", "started_utc"), Index(None, "continues"))
 
@@ -390,6 +400,7 @@ class Segment(Base):
     __table_args__ = (
         UniqueConstraint("recording_id", "source", "run", "start_ticks"),
         Index(None, "recording_id", "source", "start_ms"),
+        Index(None, "checked_utc"),
     )
 
 
@@ -468,6 +479,104 @@ class Utterance(Base):
         Index(None, "recording_id", "start_ms"),
         Index("ix_utterances_exact", "exact", postgresql_using="gin"),
         Index("ix_utterances_stems", "stems", postgresql_using="gin"),
+    )
+
+
+# Keeping.
+
+
+class RetentionClass(Base):
+    """How long recordings of a kind of case are kept that were made while it was valid. Never changed, only ended."""
+
+    __tablename__ = "retention_classes"
+    id: Mapped[uuid.UUID] = _id()
+    code: Mapped[str]
+    case_kind: Mapped[str]
+    term: Mapped[int]
+    unit: Mapped[str]  # days, years
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]  # the first day on which it is not valid; null = goes on
+    ground_kk: Mapped[str]  # the rule that says so
+    ground_ru: Mapped[str]
+    created_utc: Mapped[datetime] = _now()
+    __table_args__ = (
+        UniqueConstraint("code", "valid_from"),
+        CheckConstraint("unit IN ('days','years') AND term > 0", name="term"),
+        Index(None, "case_kind"),
+    )
+
+
+class Hold(Base):
+    """A legal hold on one recording or on a whole case; nothing of it is destroyed until it is released."""
+
+    __tablename__ = "holds"
+    id: Mapped[uuid.UUID] = _id()
+    recording_id: Mapped[str | None] = mapped_column(ForeignKey("recordings.id"))
+    case_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("cases.id"))
+    ground: Mapped[str]
+    by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = at the server's console
+    created_utc: Mapped[datetime] = _now()
+    released_utc: Mapped[datetime | None]  # null = holds
+    released_by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    release_ground: Mapped[str | None]
+    __table_args__ = (
+        CheckConstraint("(recording_id IS NULL) <> (case_id IS NULL)", name="one"),
+        Index(None, "recording_id"),
+        Index(None, "case_id"),
+    )
+
+
+class Keeping(Base):
+    """What was done last to the objects of a recording. `done` < `wanted`: something has changed since."""
+
+    __tablename__ = "keepings"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    wanted: Mapped[int] = mapped_column(server_default=text("0"))
+    done: Mapped[int] = mapped_column(server_default=text("0"))
+    hearing_id: Mapped[uuid.UUID | None]  # for which the term was reckoned
+    counted_from_utc: Mapped[datetime | None]
+    class_code: Mapped[str | None]
+    until_utc: Mapped[datetime | None]  # the end of its term, which is never made earlier; null = it has no class
+    receipted: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # what had been stored by then
+    stamped: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    copied: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    locked: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # every object until `until_utc`
+    held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # every object has the store's hold
+    objects: Mapped[int] = mapped_column(server_default=text("0"))
+    looked_utc: Mapped[datetime | None]
+
+
+class Destruction(Base):
+    """A recording that two persons destroy: requested, approved, begun, done; or withdrawn before it began."""
+
+    __tablename__ = "destructions"
+    id: Mapped[uuid.UUID] = _id()
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"))
+    ground: Mapped[str]
+    requested_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    requested_role: Mapped[str]
+    requested_utc: Mapped[datetime]
+    approved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    approved_role: Mapped[str | None]
+    approved_utc: Mapped[datetime | None]
+    withdrawn_utc: Mapped[datetime | None]
+    withdrawn_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = the job found a reason
+    withdrawn_reason: Mapped[str | None]
+    begun_utc: Mapped[datetime | None]  # from here on there is no way back
+    intents: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))  # objects that list what is deleted
+    tombstone: Mapped[dict[str, Any] | None]  # what stays known of the recording
+    deleted_utc: Mapped[datetime | None]  # the last object is gone
+    record_key: Mapped[str | None]  # of the signed record of what was destroyed
+    done_utc: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("requested_by <> approved_by", name="two_persons"),
+        CheckConstraint("withdrawn_utc IS NULL OR begun_utc IS NULL", name="no_way_back"),
+        Index(
+            "ix_destructions_live",
+            "recording_id",
+            unique=True,
+            postgresql_where=text("withdrawn_utc IS NULL"),
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from archive.db.session import notify
 from archive.domain.errors import NotFound
 from archive.domain.media import SourceKind
 from archive.domain.transcript import Transcript, TranscriptState, Utterance
+from archive.jobs.defer import defer
 from archive.search.analysis import index_vectors
 
 DRAFT, FINAL = -1, 0
@@ -139,6 +140,11 @@ def add_to_draft(
     return True
 
 
+def final_key(recording: str) -> str:
+    """Where the machine's final text lies in the derived bucket."""
+    return f"{recording}/transcripts/{FINAL}.json"
+
+
 def has_final(session: Session, recording: str) -> bool:
     """Whether the machine's final text is there."""
     return session.get(tables.Transcript, (recording, FINAL)) is not None
@@ -162,6 +168,7 @@ def put_final(session: Session, recording: str, transcript: Transcript, object_k
     )
     session.flush()
     _write(session, recording, FINAL, transcript.utterances)
+    defer(session, "publish.text", queue="media", lock=f"publish/{recording}", recording=recording)
     notify(session, "tyndau_recording", recording)
     return True
 

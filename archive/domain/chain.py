@@ -8,6 +8,7 @@ last line holds every line before it.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Any
 from archive.domain.errors import Damaged
 
 ZERO = "0" * 64
+MOST_LINES = 1 << 31  # a number fits every database
+DEEPEST = 32  # lists and objects inside one another, so that it is no reader's stack that decides
 
 
 class Kind(StrEnum):
@@ -100,8 +103,10 @@ def parse_line(line: bytes) -> Record:
         raise
     except (ValueError, KeyError, RecursionError) as error:
         raise Damaged(f"chain line cannot be read: {error!r:.120}") from error
-    if type(seq) is not int or seq < 0 or not isinstance(t, str) or not _is_sha256(prev):
+    if type(seq) is not int or not 0 <= seq < MOST_LINES or not isinstance(t, str) or not _is_sha256(prev):
         raise Damaged("chain line has a wrong seq, prev or t")
+    if _is_deep(whole):
+        raise Damaged(f"chain line {seq} is nested deeper than {DEEPEST}")
     return Record(seq, prev, t, kind, whole, line)
 
 
@@ -113,7 +118,7 @@ def parse_chain(data: bytes) -> list[Record]:
     """
     if data and not data.endswith(b"\n"):
         raise Damaged("chain ends in the middle of a line")
-    records = [parse_line(line) for line in data.split(b"\n")[:-1]]
+    records = [parse_line(line[:-1]) for line in io.BytesIO(data)]
     check_links(records, Head())
     return records
 
@@ -133,3 +138,13 @@ def check_links(records: Iterable[Record], head: Head) -> Head:
 
 def _is_sha256(value: object) -> bool:
     return isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef")
+
+
+def _is_deep(value: Mapping[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        inside = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [inner for values in inside for inner in values if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True

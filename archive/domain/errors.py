@@ -3,6 +3,7 @@
 TyndauError
 ├── BadInput            what was asked cannot be done as asked (a file, an address, an option)
 ├── NotFound            no such thing, or none that the caller may know of
+├── Gone                it was here and was destroyed by rule; the caller may know that
 ├── Denied              the caller may know of it but may not do this
 ├── NotSignedIn         nobody is signed in, or the name or password is wrong
 ├── Throttled           too many tries; carries how long to wait
@@ -30,6 +31,10 @@ class BadInput(TyndauError):
 
 class NotFound(TyndauError):
     """No such thing, or none that the caller may know of."""
+
+
+class Gone(TyndauError):
+    """It was here and was destroyed by rule; the caller may know that."""
 
 
 class Denied(TyndauError):

@@ -28,10 +28,13 @@ def boxes(file: BinaryIO, file_size: int) -> Iterator[Box]:
     while offset + 8 <= file_size:
         file.seek(offset)
         header = file.read(16)
+        if len(header) < 8:  # it became shorter meanwhile
+            return
         size, kind = struct.unpack(">I4s", header[:8])
+        least = 8
         if size == 1 and len(header) == 16:
-            (size,) = struct.unpack(">Q", header[8:])
-        if size < 8 or offset + size > file_size or not kind.isalnum():
+            (size,), least = struct.unpack(">Q", header[8:]), 16
+        if size < least or offset + size > file_size or not kind.isalnum():
             return
         yield Box(kind.decode("ascii", "replace"), offset, size)
         offset += size

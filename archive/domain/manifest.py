@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from archive.domain import merkle
@@ -51,10 +51,17 @@ def build_manifest(records: Sequence[Record]) -> Manifest:
     """The manifest of a closed chain.
 
     Raises:
-        Damaged: the chain does not begin with `start` or does not end with `stop`.
+        Damaged: the chain does not begin with `start` or does not end with `stop`, or a line lacks what it must say.
     """
     if not records or records[0].kind is not Kind.START or records[-1].kind is not Kind.STOP:
         raise Damaged("a manifest needs a chain from start to stop")
+    try:
+        return _manifest_of(records)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"a chain line does not say what it must: {error!r:.120}") from error
+
+
+def _manifest_of(records: Sequence[Record]) -> Manifest:
     start, stop = records[0], records[-1]
     head: Head = after(stop)
     segments = [r for r in records if r.kind is Kind.SEGMENT]
@@ -103,8 +110,19 @@ def decode_manifest(data: bytes) -> Manifest:
         raw: dict[str, Any] = json.loads(data)
         sources = {name: SourceSummary(**summary) for name, summary in raw.pop("sources").items()}
         manifest = Manifest(sources=sources, **raw)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Damaged(f"manifest cannot be read: {error!r:.120}") from error
     if manifest.version != VERSION:
-        raise Damaged(f"manifest is of version {manifest.version}; this program reads version {VERSION}")
+        raise Damaged(f"manifest is of version {manifest.version!r:.20}; this program reads version {VERSION}")
+    _check_types(manifest)
+    for summary in sources.values():
+        _check_types(summary)
     return manifest
+
+
+def _check_types(part: Manifest | SourceSummary) -> None:
+    for field in fields(part):
+        value: Any = getattr(part, field.name)
+        number = type(value) is int and value >= 0
+        if not {"int": number, "str": isinstance(value, str)}.get(str(field.type), True):
+            raise Damaged(f"manifest has {value!r:.40} for {field.name}")

@@ -21,11 +21,11 @@ def parse_iso(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
+        if moment.tzinfo is None:
+            raise Damaged(f"{text!r} is a time without a zone")
+        return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:  # the first and last days have no UTC in some zones
         raise Damaged(f"{text!r} is not a UTC time") from error
-    if moment.tzinfo is None:
-        raise Damaged(f"{text!r} is a time without a zone")
-    return moment.astimezone(UTC)
 
 
 def ms_between(start: datetime, end: datetime) -> int:

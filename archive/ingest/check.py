@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from archive.db import evidence
 from archive.db.evidence import StoredSegment
@@ -16,6 +19,8 @@ from config.log import report
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
+AT_ONCE = 4  # readers
+BATCH = 64  # segments whose answers are noted together
 
 
 def stored_sha256(store: ObjectStore, key: str) -> str:
@@ -27,20 +32,37 @@ def stored_sha256(store: ObjectStore, key: str) -> str:
     return digest.hexdigest()
 
 
-def check_segment(context: JobContext, segment: StoredSegment) -> bool:
-    """Whether the stored bytes are those of the chain line; the answer is kept with the segment.
+def check_segments(context: JobContext, segments: Sequence[StoredSegment]) -> list[bool]:
+    """Whether the stored bytes of each are those of its chain line; the answers are kept with the segments.
 
-    An object that is not there counts as a no. Raises StoreUnavailable.
+    An object that is not there counts as a no. Some are read at once; killed, a batch at most is read again.
+    Raises StoreUnavailable.
     """
+    answers: list[bool] = []
+    with ThreadPoolExecutor(AT_ONCE) as readers:
+        for first in range(0, len(segments), BATCH):
+            batch = segments[first : first + BATCH]
+            found = list(readers.map(partial(_found, context.evidence), batch))
+            oks = [sha256 == segment.sha256 for sha256, segment in zip(found, batch, strict=True)]
+            _note(context, batch, oks, found)
+            answers += oks
+    return answers
+
+
+def _found(store: ObjectStore, segment: StoredSegment) -> str:
     try:
-        found = stored_sha256(context.evidence, segment.object_key)
+        return stored_sha256(store, segment.object_key)
     except NotFound:
-        found = "nothing"
-    ok = found == segment.sha256
-    if not ok:
-        report(logger, "ING-001", recording=segment.recording, seq=segment.seq, key=segment.object_key, found=found)
-    with context.sessions.begin() as session:
-        evidence.set_checked(session, segment.recording, segment.seq, ok, context.clock.utc())
+        return "nothing"
+
+
+def _note(context: JobContext, batch: Sequence[StoredSegment], oks: Sequence[bool], found: Sequence[str]) -> None:
+    for segment, ok, sha256 in zip(batch, oks, found, strict=True):
         if not ok:
-            notify(session, "tyndau_recording", segment.recording)
-    return ok
+            where = {"recording": segment.recording, "seq": segment.seq, "key": segment.object_key}
+            report(logger, "ING-001", **where, found=sha256)
+    spoilt = {segment.recording for segment, ok in zip(batch, oks, strict=True) if not ok}
+    with context.sessions.begin() as session:
+        evidence.set_checked(session, zip(batch, oks, strict=True), context.clock.utc())
+        for recording in sorted(spoilt):
+            notify(session, "tyndau_recording", recording)

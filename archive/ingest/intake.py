@@ -10,27 +10,25 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from archive.db import intake as rows
 from archive.db.agents import Agent, accept_key
+from archive.db.cards import queue_cards
 from archive.db.intake import Intake, Line
 from archive.db.session import notify
-from archive.domain.chain import ZERO, Kind, Record, check_links, parse_line, sha256_hex
+from archive.domain.chain import ZERO, Record, check_links, parse_line, sha256_hex
 from archive.domain.chain import Head as ChainHead
 from archive.domain.errors import BadInput, Conflict, Damaged, Denied, NotFound
 from archive.domain.ids import check_recording_id
-from archive.domain.keys import segment_key
 from archive.domain.manifest import build_manifest, decode_manifest, encode_manifest
-from archive.domain.media import Segment
-from archive.domain.timeline import place, zero_from_segment
-from archive.domain.wall import ms_between, parse_iso
-from archive.ingest.lines import Entry, GapFound, Happened, RunStart, RunStop, Start, Stop, entry
+from archive.domain.wall import parse_iso
+from archive.ingest.derive import take, text_lock
+from archive.ingest.lines import Start, entry
 from archive.jobs.defer import defer
 from archive.signing import Verifier
 from config.log import report
@@ -73,7 +71,7 @@ def register_recording(
     record = _verified(start_line, signature, key)
     start = _check_start(record, agent, recording, hearing, started_utc, key)
     fingerprint = accept_key(session, agent, key)
-    ours = _assignable(session, agent, recording, hearing)
+    ours = assignable(session, agent, recording, hearing)
     if hearing is None and start.continues:
         ours = rows.hearing_of(session, start.continues, agent.courtroom_id)
     new = rows.NewRecording(recording, ours, parse_iso(record.t), fingerprint, start.continues, start.adhoc)
@@ -82,6 +80,7 @@ def register_recording(
         return False
     rows.add_sources(session, recording, start.sources)
     rows.add_lines(session, recording, [Line(0, record.kind, start_line, signature)])
+    queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
     return True
 
@@ -115,7 +114,7 @@ def accept_lines(
     known = rows.lines(session, recording, list(offered))
     new = [offered[seq] for seq in sorted(offered) if not _is_known(offered[seq][0], known)]
     if new:
-        _take(session, found, new, objects)
+        take(session, found, new, objects)
     return Accepted(len(new), len(lines) - len(new))
 
 
@@ -138,13 +137,29 @@ def accept_manifest(session: Session, agent: Agent, recording: str, manifest: by
         raise Conflict(f"recording {recording} is closed with another manifest")
     if not Verifier.from_pem(found.public_pem.encode()).holds(manifest, signature):
         raise Damaged("the manifest's signature does not hold")
-    _check_whole(session, recording, manifest)
+    check_whole(session, recording, manifest)
     rows.set_manifest(session, recording, json.loads(manifest), sha256)
-    defer(session, "receipt.recording", queue="default", recording=recording)
-    defer(session, "transcribe.final", queue="asr", lock=_text_lock(recording), recording=recording)
-    defer(session, "publish.recording", queue="media", lock=f"publish/{recording}", recording=recording)
+    queue_receipt(session, recording)
+    queue_text(session, recording)
+    queue_copies(session, recording)
+    queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
     return True
+
+
+def queue_receipt(session: Session, recording: str) -> None:
+    """Have a closed recording checked as a whole and its receipt signed."""
+    defer(session, "receipt.recording", queue="default", recording=recording)
+
+
+def queue_text(session: Session, recording: str) -> None:
+    """Have the final text of a closed recording written."""
+    defer(session, "transcribe.final", queue="asr", lock=text_lock(recording), recording=recording)
+
+
+def queue_copies(session: Session, recording: str) -> None:
+    """Have the access copies of a closed recording made."""
+    defer(session, "publish.recording", queue="media", lock=f"publish/{recording}", recording=recording)
 
 
 def _check_start(
@@ -161,7 +176,8 @@ def _check_start(
     return start
 
 
-def _assignable(session: Session, agent: Agent, recording: str, hearing: uuid.UUID | None) -> uuid.UUID | None:
+def assignable(session: Session, agent: Agent, recording: str, hearing: uuid.UUID | None) -> uuid.UUID | None:
+    """The hearing itself if it is one of the agent's room, else None (ING-002)."""
     if hearing is None or rows.hearing_in_room(session, hearing, agent.courtroom_id):
         return hearing
     report(logger, "ING-002", recording=recording, hearing=hearing, courtroom=agent.courtroom)
@@ -197,109 +213,19 @@ def _is_known(record: Record, known: Mapping[int, bytes]) -> bool:
     return True
 
 
-def _take(session: Session, found: Intake, new: Sequence[tuple[Record, bytes]], objects: Mapping[int, str]) -> None:
-    if found.manifest_sha256:
-        raise Conflict(f"recording {found.id} is closed; it takes no more lines")
-    rows.add_lines(session, found.id, [Line(r.seq, r.kind, r.line, signature) for r, signature in new])
-    for record, _ in new:
-        meaning = entry(record)
-        source = getattr(meaning, "source", None)
-        if source is not None and source not in found.sources:
-            raise Damaged(f"chain line {record.seq} names the source {source}, which the recording does not have")
-        _TAKE[type(meaning)](session, found, record, meaning, objects)
-    session.flush()
-    _place_runs(session, found, [record for record, _ in new])
-    if any(record.kind is Kind.SEGMENT for record, _ in new):
-        defer(
-            session,
-            "transcribe.live",
-            queue="asr",
-            lock=_text_lock(found.id),
-            queueing_lock=f"transcribe.live/{found.id}",
-            recording=found.id,
-        )
-    notify(session, "tyndau_recording", found.id)
+def check_whole(session: Session, recording: str, manifest: bytes) -> None:
+    """Look whether a manifest is that of the lines that are here.
 
-
-def _place_runs(session: Session, found: Intake, new: Sequence[Record]) -> None:
-    """Runs that have ended get their final places; each line of theirs may change what is known of their clock."""
-    touched = {(r.fields["source"], r.fields["run"]) for r in new if r.kind in (Kind.SEGMENT, Kind.RUN_END)}
-    for source, run in sorted(touched):
-        if (utc := rows.run_utc(session, found.id, source, run)) is not None:
-            rows.place_run(session, found.id, source, run, _zero(found, utc))
-
-
-def _take_segment(
-    session: Session, found: Intake, record: Record, segment: Segment, objects: Mapping[int, str]
-) -> None:
-    key = segment_key(found.courtroom, found.id, segment.source, record.seq, segment.sha256)
-    if objects.get(record.seq) != key:
-        raise BadInput(f"segment line {record.seq} needs its object {key}; store it first")
-    rows.run_values(session, found.id, segment.source, segment.run)
-    where = place(_zero_of(found, segment), segment.start_ticks, segment.duration_ticks)
-    if not rows.add_segment(session, found.id, record.seq, segment, key, where):
-        raise Conflict(f"chain line {record.seq} has the place of another segment of its run")
-    defer(session, "ingest.segment", queue="default", recording=found.id, seq=record.seq)
-
-
-def _zero(found: Intake, utc: datetime) -> int:
-    return ms_between(found.started_utc, utc)
-
-
-def _zero_of(found: Intake, segment: Segment) -> int:
-    return zero_from_segment(_zero(found, parse_iso(segment.utc)), segment.start_ticks)
-
-
-def _take_run(session: Session, found: Intake, record: Record, run: RunStart, _: object) -> None:
-    rows.run_values(session, found.id, run.source, run.run, start_seq=record.seq)
-
-
-def _take_run_end(session: Session, found: Intake, record: Record, end: RunStop, _: object) -> None:
-    rows.run_values(session, found.id, end.source, end.run, utc=end.utc, end_ticks=end.end_ticks, end_reason=end.reason)
-
-
-def _take_gap(session: Session, found: Intake, record: Record, gap: GapFound, _: object) -> None:
-    start_ms = _zero(found, gap.from_utc)
-    where = start_ms, max(start_ms, _zero(found, gap.to_utc))
-    rows.add_gap(session, found.id, record.seq, gap.source, where, gap.cause, gap.detail)
-
-
-def _take_event(session: Session, found: Intake, record: Record, event: Happened, _: object) -> None:
-    at_ms = _zero(found, parse_iso(record.t))
-    rows.add_event(session, found.id, record.seq, record.kind, at_ms, event.data)
-
-
-def _take_stop(session: Session, found: Intake, record: Record, stop: Stop, _: object) -> None:
-    rows.set_ended(session, found.id, parse_iso(record.t), stop.reason)
-
-
-def _refuse_start(session: Session, found: Intake, record: Record, start: Start, _: object) -> None:
-    raise Conflict("a recording has one start line")
-
-
-_TAKE: dict[type[Entry], Callable[[Session, Intake, Record, Any, Mapping[int, str]], None]] = {
-    Segment: _take_segment,
-    RunStart: _take_run,
-    RunStop: _take_run_end,
-    GapFound: _take_gap,
-    Happened: _take_event,
-    Stop: _take_stop,
-    Start: _refuse_start,
-}
-
-
-def _check_whole(session: Session, recording: str, manifest: bytes) -> None:
+    Raises:
+        Conflict: lines are missing.
+        Damaged: it is not.
+    """
     told = decode_manifest(manifest)
     known = rows.lines(session, recording)
-    missing = [seq for seq in range(told.chain_length) if seq not in known]
-    if missing:
-        raise Conflict(f"{len(missing)} chain lines are missing, the first is {missing[0]}; send them first")
+    if (missing := told.chain_length - len(known)) > 0:
+        first = next(seq for seq in range(told.chain_length) if seq not in known)
+        raise Conflict(f"{missing} chain lines are missing, the first is {first}; send them first")
     records = [parse_line(line) for line in known.values()]
     check_links(records, ChainHead())
     if encode_manifest(build_manifest(records)) != manifest:
         raise Damaged("the manifest is not that of the chain")
-
-
-def _text_lock(recording: str) -> str:
-    """Passes over one recording's text run one after another."""
-    return f"transcribe/{recording}"

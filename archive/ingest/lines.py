@@ -144,7 +144,7 @@ def _segment(f: Mapping[str, Any]) -> Segment:
     counts = {name: _count(f, name) for name in ("run", "size", "start_ticks", "duration_ticks", "frames", "samples")}
     return Segment(
         source=_name(f, "source"),
-        file=_text(f, "file"),
+        file=_file(f),
         sha256=_sha(f, "sha256"),
         utc=f["utc"],
         why=_choice(f, "why", SegmentWhy),
@@ -203,6 +203,14 @@ def _count(f: Mapping[str, Any], name: str) -> int:
     value = f[name]
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise Damaged(f"{name} is not a whole number from 0")
+    return value
+
+
+def _file(f: Mapping[str, Any]) -> str:
+    """A name inside the source's folder: it becomes one in bundles, which others unpack."""
+    value = _text(f, "file")
+    if not value.startswith(f"{f['source']}/") or ".." in value.split("/"):
+        raise Damaged(f"file {value!r} is not one of the source {f['source']}")
     return value
 
 

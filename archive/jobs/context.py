@@ -11,7 +11,7 @@ from archive.db.enrolments import know_archive_key
 from archive.db.session import Sessions, make_sessions
 from archive.domain.errors import Misconfigured, StoreRefused, StoreUnavailable
 from archive.signing import Signer
-from archive.storage.port import ObjectStore
+from archive.storage.port import VersionedStore
 from archive.storage.s3 import open_store
 from archive.storage.worm import missing_locks
 from config.clock import Clock, SystemClock
@@ -24,12 +24,13 @@ ARCHIVE_KEY = "archive.key"  # in data_dir: signs receipts
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """Settings, session factory, both buckets, the archive's signing key and the clock; safe to share by threads."""
+    """Settings, session factory, the buckets, the archive's signing key and the clock; safe to share by threads."""
 
     settings: Settings
     sessions: Sessions
-    evidence: ObjectStore
-    derived: ObjectStore
+    evidence: VersionedStore
+    derived: VersionedStore
+    second: VersionedStore | None  # the second site's bucket of evidence; None = there is no second site
     signer: Signer
     clock: Clock
 
@@ -48,6 +49,10 @@ def _check_locks(storage: Storage) -> None:
             f"storage.retention_days is {storage.retention_days}, but the bucket {storage.evidence_bucket} cannot keep "
             f"that ({lacking}); make it anew with versioning and object lock, see: tyndau storage verify-worm"
         )
+
+
+def _second(site: Storage) -> VersionedStore | None:
+    return open_store(site, site.evidence_bucket) if site.endpoint else None
 
 
 @contextmanager
@@ -69,6 +74,7 @@ def job_context(settings: Settings, concurrency: int = 1) -> Iterator[JobContext
             sessions=sessions,
             evidence=open_store(settings.storage, settings.storage.evidence_bucket),
             derived=open_store(settings.storage, settings.storage.derived_bucket),
+            second=_second(settings.second_site),
             signer=signer,
             clock=SystemClock(),
         )

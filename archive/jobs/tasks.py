@@ -5,28 +5,28 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from archive.cards import keep_card
 from archive.db import evidence
-from archive.domain.errors import NotFound
-from archive.ingest.check import check_segment
+from archive.ingest.check import check_segments
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
+from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
 from archive.receipts import issue_receipt
+from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt
 
-STAMP_ATTEMPTS = 12  # about forty minutes; a longer outage of the authority is caught up later (archive.stamps)
+OUTSIDE_ATTEMPTS = 12  # about forty minutes; a longer outage of what is outside the archive is caught up later
 
 if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
 
 
-@task("ingest.segment", queue="default")
-def ingest_segment(context: JobContext, *, recording: str, seq: int) -> None:
-    """Read back and hash the stored bytes of one segment."""
+@task("ingest.segments", queue="default")
+def ingest_segments(context: JobContext, *, recording: str) -> None:
+    """Read back and hash the stored bytes of all segments that have come."""
     with context.sessions() as session:
-        segment = evidence.stored_segment(session, recording, seq)
-    if segment is None:
-        raise NotFound(f"recording {recording} has no segment line {seq}")
-    check_segment(context, segment)
+        new = evidence.unchecked_segments(session, recording)
+    check_segments(context, new)
 
 
 @task("receipt.recording", queue="default")
@@ -35,7 +35,19 @@ def receipt_recording(context: JobContext, *, recording: str) -> None:
     issue_receipt(context, recording)
 
 
-@task("receipt.stamp", queue="default", attempts=STAMP_ATTEMPTS)
+@task("receipt.stamp", queue="default", attempts=OUTSIDE_ATTEMPTS)
 def receipt_stamp(context: JobContext, *, recording: str) -> None:
     """Have a receipt time-stamped by the authority of the settings."""
     stamp_receipt(context, recording)
+
+
+@task("second_site.recording", queue="default", attempts=OUTSIDE_ATTEMPTS)
+def second_site_recording(context: JobContext, *, recording: str) -> None:
+    """Let the second site have what it lacks of a recording."""
+    copy_recording(context, recording)
+
+
+@task("archive.card", queue="default")
+def archive_card(context: JobContext, *, recording: str) -> None:
+    """Keep what only the catalogue knows of a recording beside its evidence."""
+    keep_card(context, recording)

@@ -23,6 +23,11 @@ from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
 from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
 from archive.jobs.context import job_context
 from archive.jobs.takeover import take_over
+from archive.keeping import terms
+from archive.key_register import state_keys
+from archive.reconcile.scrub import scrub
+from archive.reconcile.work import adopt_strays
+from archive.second_site import work as second_site
 from config.log import report
 from config.settings import Settings
 from config.threads import to_its_end
@@ -45,16 +50,18 @@ class Pace:
     dead_after_s: float = 30.0
     poll_s: float = 2.0
     stop_within_s: float = 20.0
-    catch_up_s: float = 600.0  # how often receipts without a time stamp are looked for
-    seal_s: float = 60.0  # how often the audit log is sealed
+    catch_up_s: float = 600.0  # how often missing time stamps, due locks and holds, and strays in the store are sought
+    scrub_s: float = 3600.0  # how often some of the stored bytes are read again (archive.reconcile.scrub)
+    seal_s: float = 60.0  # how often the audit log is sealed and the register of keys stated
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """Work that every worker does now and then, at its start too; two at once do no harm."""
+    """Work that every worker does now and then; two at once do no harm."""
 
     work: Callable[[], object]
     every_s: float
+    at_start: bool = True
     told_s: float | None = None  # when a failure was reported; None = it went well
 
 
@@ -83,7 +90,12 @@ def run_worker(
         pace = pace or Pace()
         upkeep = (
             Upkeep(partial(stamps.catch_up, context.sessions, settings), pace.catch_up_s),
+            Upkeep(partial(terms.catch_up, context), pace.catch_up_s),
             Upkeep(partial(seal, context), pace.seal_s),
+            Upkeep(partial(state_keys, context), pace.seal_s),
+            Upkeep(partial(second_site.catch_up, context), pace.catch_up_s),
+            Upkeep(partial(adopt_strays, context), pace.catch_up_s, at_start=False),
+            Upkeep(partial(scrub, context), pace.scrub_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:
@@ -132,7 +144,8 @@ class Worker:
         await asyncio.to_thread(take_over, self._sessions, self._pace.dead_after_s)
         sweeps = [asyncio.create_task(self._sweep())]
         for one in self._upkeep:
-            await self._keep_up(one)
+            if one.at_start:
+                await self._keep_up(one)
             sweeps.append(asyncio.create_task(self._now_and_then(one)))
         try:
             async with self._app.open_async():

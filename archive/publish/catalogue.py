@@ -13,7 +13,10 @@ from archive.db import tables as t
 from archive.db.session import notify
 from archive.domain.errors import Conflict, NotFound
 from archive.domain.media import Source, SourceKind
+from archive.domain.transcript import TranscriptState
+from archive.jobs.defer import defer
 from archive.publish.plan import Plan, StoredSegment, make_plan
+from archive.publish.subtitles import Subtitles
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,17 @@ class Order:
 
     plan: Plan
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextOrder:
+    """Which text goes under which copies."""
+
+    version: int
+    made_from: str  # SHA-256 of the copies' manifest
+    prefix: str
+    revision: int
+    transcript: str  # key in the derived bucket
 
 
 def open_order(session: Session, recording: str) -> Order | None:
@@ -69,8 +83,47 @@ def close_order(
             ready_utc=now,
         )
     )
+    defer(session, "publish.text", queue="media", lock=f"publish/{plan.recording}", recording=plan.recording)
     notify(session, "tyndau_recording", plan.recording)
     return True
+
+
+def text_order(session: Session, recording: str) -> TextOrder | None:
+    """The newest text that is not a draft and the newest copies that can be played; None when one is missing,
+    or the copies have this text already."""
+    row = _newest_copy(session, recording)
+    text = session.scalar(
+        select(t.Transcript)
+        .where(t.Transcript.recording_id == recording, t.Transcript.state != TranscriptState.DRAFT)
+        .order_by(t.Transcript.revision.desc())
+        .limit(1)
+    )
+    if row is None or text is None or not text.object_key or not row.contents["master"]:
+        return None
+    if _has_text(row, text.revision):
+        return None
+    return TextOrder(row.version, row.made_from, row.prefix, text.revision, text.object_key)
+
+
+def close_text(session: Session, recording: str, order: TextOrder, made: Subtitles) -> bool:
+    """Offer finished subtitles with the copies; False when these have a text as new meanwhile."""
+    session.execute(select(t.Recording.id).where(t.Recording.id == recording).with_for_update())
+    row = session.get_one(t.AccessCopy, (recording, order.version))
+    if _has_text(row, order.revision):
+        return False
+    row.contents = made.contents(row.contents)
+    notify(session, "tyndau_recording", recording)
+    return True
+
+
+def _has_text(row: t.AccessCopy, revision: int) -> bool:
+    text = row.contents.get("text")
+    return text is not None and int(text["revision"]) >= revision
+
+
+def _newest_copy(session: Session, recording: str) -> t.AccessCopy | None:
+    query = select(t.AccessCopy).where(t.AccessCopy.recording_id == recording)
+    return session.scalar(query.order_by(t.AccessCopy.version.desc()).limit(1))
 
 
 def _published(session: Session, recording: str, made_from: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from archive.domain.errors import NotFound, StoreRefused
 from archive.publish.boxes import Format
+from archive.publish.finished import COPIES, statement
 from archive.publish.plan import Plan
 from archive.publish.playlists import Listed, densities, master_playlist, media_playlist
 from archive.publish.rendition import Rendition
@@ -25,6 +26,7 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".json": "application/json",
     ".jpg": "image/jpeg",
+    ".vtt": "text/vtt",
 }
 _CHUNK = 1 << 20
 
@@ -35,6 +37,7 @@ class Copies:
 
     folder: Path
     contents: dict[str, Any]
+    made_from: str  # SHA-256 of the manifest
     unreadable: tuple[int, ...]  # seqs of segments that are holes in these copies
 
 
@@ -64,24 +67,30 @@ def make_copies(plan: Plan, evidence: ObjectStore, folder: Path, scratch: Path) 
     posters = [c.poster for c in work.cameras.values() if c.poster]
     if posters:
         (folder / "poster.jpg").write_bytes(posters[0])
-    return Copies(folder, _contents(work, folder, bool(posters)), tuple(work.unreadable))
+    return Copies(folder, _contents(work, folder, bool(posters)), plan.made_from, tuple(work.unreadable))
 
 
 def upload(copies: Copies, derived: ObjectStore, prefix: str) -> bool:
-    """Put every file under `prefix`; equal ones that are there already are left alone. False when other
-    bytes are stored under one of the names.
+    """Put every file under `prefix`, copies.json last; equal ones that are there already are left alone.
+    False when other bytes are stored under one of the names.
 
     Raises:
         StoreRefused: the store says no for another reason.
         StoreUnavailable: the store does not answer.
     """
-    for path, about in copies.contents["files"].items():
-        try:
-            derived.put(prefix + path, copies.folder / path, content_type=about["content_type"])
-        except StoreRefused:
-            if _stored(derived, prefix + path):
-                return False
-            raise
+    files = copies.contents["files"].items()
+    whole = all(_keep(derived, prefix + path, copies.folder / path, about["content_type"]) for path, about in files)
+    return whole and _keep(derived, prefix + COPIES, statement(copies.made_from, copies.contents), _TYPES[".json"])
+
+
+def _keep(store: ObjectStore, key: str, body: bytes | Path, content_type: str) -> bool:
+    """Put it; False when other bytes are stored under its name."""
+    try:
+        store.put(key, body, content_type=content_type)
+    except StoreRefused:
+        if _stored(store, key):
+            return False
+        raise
     return True
 
 
@@ -117,12 +126,14 @@ def _discard(folder: Path, rendition: Rendition) -> None:
 def _contents(work: Work, folder: Path, poster: bool) -> dict[str, Any]:
     audio = [_sound("mix", "", None)] if work.sounding else []
     audio += [_sound(m.id, m.source.name, m.channel) for m in work.sounding]
+    cameras = {name: c.thumbnails.track for name, c in work.cameras.items() if c.rendition}
     return {
         "master": MASTER if (folder / MASTER).exists() else None,  # null: nothing can be played
-        "video": [{"source": name, "name": name} for name, c in work.cameras.items() if c.rendition],
+        "video": [{"source": name, "name": name, "thumbnails": track} for name, track in cameras.items()],
         "audio": audio,
         "poster": "poster.jpg" if poster else None,
-        "thumbnails": None,
+        "thumbnails": next((track for track in cameras.values() if track), None),  # the first camera's
+        "text": None,  # comes with publish.text
         "unreadable": list(work.unreadable),
         "files": dict(_files(folder)),
     }

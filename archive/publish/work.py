@@ -6,16 +6,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import av.error
-
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S, Source, SourceKind
 from archive.publish.boxes import Picture, Sample, Sound
 from archive.publish.codecs import Black, Silence, jpeg
+from archive.publish.levelling import Leveller
 from archive.publish.plan import Placed, Plan
 from archive.publish.reading import Unit, fetch, units
 from archive.publish.rendition import Rendition
 from archive.publish.sound import Decoder, Mixer, Peaks
+from archive.publish.thumbnails import Thumbnails, decode_key
 from archive.storage.port import ObjectStore
 from config.log import report
 
@@ -33,6 +33,7 @@ class Camera:
         self.source = source
         self.rendition: Rendition | None = None
         self.poster: bytes | None = None
+        self.thumbnails = Thumbnails(folder, f"{source.name}/_thumbs")
         self._folder = folder
         self._plan = plan
 
@@ -46,7 +47,9 @@ class Camera:
             stem = f"{self.source.name}/_video"
             self.rendition = Rendition(self._folder, stem, Black(format_), self._plan.holes, _PICTURE_STANDS)
         if self.poster is None and unit.sample.key:
-            self.poster = _poster(unit)
+            frame = decode_key(unit)
+            self.poster = jpeg(frame, _POSTER_WIDTH) if frame else None
+        self.thumbnails.take(unit)
         self.rendition.add(unit.sample, format_)
 
 
@@ -62,6 +65,7 @@ class Microphone:
         self._plan = plan
         self._mixer = mixer
         self._decoder = Decoder()
+        self._leveller = Leveller()
         self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
         if any(p.drift.knots for p in plan.segments if p.segment.source == source.name):
             self._own = Mixer(plan.holes, Peaks(0))
@@ -78,9 +82,10 @@ class Microphone:
             self._own = Mixer(self._plan.holes, Peaks(0))
         for start, pcm in self._decoder.decode(unit):
             self.peaks.add(start, pcm)
-            for mixer in (self._mixer, self._own):
-                if mixer is not None:
-                    mixer.add(start, pcm)
+            if self._own is not None:
+                self._own.add(start, pcm)
+            if self._mixer is not None:
+                self._mixer.add(start, self._leveller.pass_on(pcm))
 
     def encode(self, until: int) -> None:
         """Encode what is final before `until`, if this microphone has to be encoded."""
@@ -178,6 +183,7 @@ class Work:
         for camera in self.cameras.values():
             if camera.rendition is not None:
                 camera.rendition.finish(end)
+                camera.thumbnails.finish()
 
 
 def sound_rendition(folder: Path, stem: str, format_: Sound, plan: Plan) -> Rendition:
@@ -189,15 +195,3 @@ def mixed_sources(sources: Sequence[Source]) -> set[str]:
     """The sources that are heard in the mix: the microphones' interfaces, else the cameras' own sound."""
     audio = {s.name for s in sources if s.kind is SourceKind.AUDIO and s.channels}
     return audio or {s.name for s in sources if s.channels}
-
-
-def _poster(unit: Unit) -> bytes | None:
-    """The packet's picture as JPEG; None when it cannot be decoded."""
-    source = unit.stream.codec_context
-    decoder = av.CodecContext.create(source.name, "r")
-    decoder.extradata = bytes(source.extradata or b"")
-    try:
-        frames = [*decoder.decode(av.Packet(unit.sample.data)), *decoder.decode(None)]
-    except av.error.FFmpegError:
-        return None
-    return jpeg(frames[0], _POSTER_WIDTH) if frames else None

@@ -8,21 +8,23 @@ import io
 import logging
 import mmap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import COMPLIANCE
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from archive.domain.errors import Damaged, Misconfigured, NotFound, StoreRefused, StoreUnavailable
 from archive.domain.keys import SHA_CHARS
 from archive.storage.pace import Pace, paced_pool
-from archive.storage.port import StoredObject
+from archive.storage.port import Lock, StoredObject, Version
 from config.settings import Storage
 
 # It warns of every attempt; the last one is raised as StoreUnavailable, which its handler reports.
@@ -31,6 +33,12 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "ResourceNotFound"}
 EXISTS = {"PreconditionFailed", "ConditionalRequestConflict", "ObjectAlreadyExists"}
 UNKNOWN = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
+UNLOCKED = {  # a version, or a whole bucket, that has none
+    "ObjectLockConfigurationNotFoundError",
+    "NoSuchObjectLockConfiguration",
+    "NoSuchObjectLegalHold",
+    "InvalidRequest",
+}
 BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "XMinioServerNotInitialized"}
 META = "x-amz-meta-"
 SHA256_META = "sha256"
@@ -105,7 +113,7 @@ def _client(storage: Storage, pace: Pace | None = None) -> Minio:
 
 
 class S3Store:
-    """One bucket (archive.storage.port.ObjectStore)."""
+    """One bucket (archive.storage.port.VersionedStore)."""
 
     def __init__(self, client: Minio, bucket: str) -> None:
         self._client = client
@@ -169,6 +177,68 @@ class S3Store:
         with translated(key):
             return self._client.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
 
+    def versions(self, prefix: str) -> Iterator[Version]:
+        with translated(prefix):
+            for found in self._client.list_objects(
+                bucket_name=self.bucket, prefix=prefix, recursive=True, include_version=True
+            ):
+                marker = bool(found.is_delete_marker)
+                yield Version(found.object_name or "", found.version_id or "null", found.size or 0, marker)
+
+    def sha256_of(self, version: Version) -> str:
+        with translated(version.key):
+            found = self._client.stat_object(**self._named(version))
+            noted = _user_metadata(found.metadata or {}).get(SHA256_META)
+            if noted:
+                return noted
+            response = self._client.get_object(**self._named(version))
+        try:
+            return _digest(Body(response, version.key))
+        finally:
+            response.close()
+            response.release_conn()
+
+    def lock_of(self, version: Version) -> Lock:
+        found = self._retention(version)
+        with translated(version.key):
+            try:
+                held = self._client.is_object_legal_hold_enabled(**self._named(version))
+            except S3Error as error:
+                if error.code not in UNLOCKED:
+                    raise
+                held = False
+        return Lock(found.retain_until_date if found else None, held)
+
+    def extend_lock(self, version: Version, until: datetime) -> bool:
+        wanted, now = _whole_seconds(until), self._retention(version)
+        if now is not None and now.mode == COMPLIANCE and now.retain_until_date >= wanted:
+            return False
+        later = max(wanted, now.retain_until_date) if now else wanted
+        with translated(version.key):
+            self._client.set_object_retention(**self._named(version), config=Retention(COMPLIANCE, later))
+        return True
+
+    def hold(self, version: Version, on: bool) -> None:
+        with translated(version.key):
+            set_to = self._client.enable_object_legal_hold if on else self._client.disable_object_legal_hold
+            set_to(**self._named(version))
+
+    def delete(self, version: Version) -> None:
+        with suppress(NotFound), translated(version.key):
+            self._client.remove_object(**self._named(version))
+
+    def _retention(self, version: Version) -> Retention | None:
+        with translated(version.key):
+            try:
+                return self._client.get_object_retention(**self._named(version))
+            except S3Error as error:
+                if error.code not in UNLOCKED:
+                    raise
+                return None
+
+    def _named(self, version: Version) -> dict[str, Any]:
+        return {"bucket_name": self.bucket, "object_name": version.key, "version_id": version.id}
+
     def _put_once(self, key: str, data: Any, headers: Mapping[str, str]) -> None:
         # Minio.put_object renames every header it does not know to x-amz-meta-…, If-None-Match included,
         # and cuts large bodies into parts, whose checksum is not that of the whole. So: one request.
@@ -195,11 +265,8 @@ class S3Store:
         stored = self.head(key).metadata.get(SHA256_META)
         if stored:
             return stored
-        digest = hashlib.sha256()
         with self.open_range(key) as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return _digest(stream)
 
 
 class Exists(Exception):
@@ -272,6 +339,19 @@ def put_headers(
         headers["x-amz-object-lock-mode"] = "COMPLIANCE"
         headers["x-amz-object-lock-retain-until-date"] = f"{retain_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return headers
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    """The next whole second: some stores keep no more, and a lock must not end before it was asked to."""
+    whole = moment.astimezone(UTC).replace(microsecond=0)
+    return whole if whole == moment else whole + timedelta(seconds=1)
+
+
+def _digest(stream: BinaryIO | Body) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _sha256(data: bytes | mmap.mmap) -> bytes:

@@ -7,13 +7,17 @@ import os
 import shutil
 import subprocess
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from archive.domain.chain import canonical
+from archive.domain.register import Reason, decode_statement, encode_statement
+from archive.domain.wall import parse_iso
 from archive.jobs.context import job_context
+from archive.key_register import state_keys
 from archive.receipts import issue_receipt
 from archive.signing import Signer, Verifier
 from archive.stamps import stamp_receipt
@@ -32,6 +36,7 @@ class Bundles:
     other: Path
     archive_key: str
     authority: Path
+    archive: Signer
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,9 @@ def bundles(running: Running, court: Court, tmp_path_factory: pytest.TempPathFac
             for recording in ids:
                 assert issue_receipt(context, recording)
                 assert stamp_receipt(context, recording)
-            key = context.signer.public().sha256()
+            assert state_keys(context) >= 2  # the agent's and the archive's own
+            assert state_keys(context) == 0
+            archive = context.signer
     judge = sign_in(running.url, court.person("judge"))
     folder = tmp_path_factory.mktemp("bundles")
     for recording in ids:
@@ -57,7 +64,7 @@ def bundles(running: Running, court: Court, tmp_path_factory: pytest.TempPathFac
         with zipfile.ZipFile(folder / "bundle.zip") as bundle:
             bundle.extractall(folder)
     judge.http.close()
-    return Bundles(folder / ids[0], folder / ids[1], key, authority)
+    return Bundles(folder / ids[0], folder / ids[1], archive.public().sha256(), authority, archive)
 
 
 @pytest.fixture
@@ -89,11 +96,13 @@ def test_what_is_not_there_is_said_and_is_no_proof(copy: Path) -> None:
     assert status == 0, said
     assert "there is no time stamp" in said
     assert {check.name: check.ok for check in verify(copy).checks}["timestamp"] is None
-    for name in ("receipt.json", "receipt.sig", "archive.pub"):
+    for name in ("receipt.json", "receipt.sig", "archive.pub", "agent-key.json", "agent-key.sig"):
         (copy / name).unlink()
     status, said = shell(copy)
     assert (status, "there is no receipt" in said) == (0, True)
-    assert {check.name: check.ok for check in verify(copy).checks}["receipt"] is None
+    found = {check.name: check.ok for check in verify(copy).checks}
+    assert (found["receipt"], found["key_register"]) == (None, None)
+    assert "nothing here says whose key" in said
 
 
 def _edit(folder: Path, bundles: Bundles) -> None:
@@ -150,6 +159,32 @@ def _nonsense_stamp(folder: Path, bundles: Bundles) -> None:
     (folder / "receipt.tsr").write_bytes(b"<html>")
 
 
+def _state(folder: Path, bundles: Bundles, **changes: object) -> None:
+    """Another statement about the key, signed by the archive."""
+    said = decode_statement((folder / "agent-key.json").read_bytes())
+    data = encode_statement(replace(said, **changes))  # type: ignore[arg-type]
+    (folder / "agent-key.json").write_bytes(data)
+    (folder / "agent-key.sig").write_bytes(bundles.archive.sign(data))
+
+
+def _received(folder: Path) -> datetime:
+    return parse_iso(json.loads((folder / "receipt.json").read_bytes())["received"])
+
+
+def _stolen_before(folder: Path, bundles: Bundles) -> None:
+    at = _received(folder)  # what was signed at that moment counts no more
+    _state(folder, bundles, revoked=at + timedelta(days=1), reason=Reason.STOLEN, void=at)
+
+
+def _about_another_key(folder: Path, bundles: Bundles) -> None:
+    _state(folder, bundles, key_sha256="0" * 64)
+
+
+def _statement_edited(folder: Path, bundles: Bundles) -> None:
+    data = (folder / "agent-key.json").read_bytes()
+    (folder / "agent-key.json").write_bytes(data.replace(b'"courtroom":"room-1"', b'"courtroom":"room-2"'))
+
+
 # tampering, the check of `tyndau verify` that refuses it, what verify.sh says.
 TABLE = {
     "receipt edited": (_edit, "receipt", "FAILED  the receipt's signature"),
@@ -161,6 +196,9 @@ TABLE = {
     "time stamp altered": (_flip_stamp, "timestamp", "FAILED  the time stamp"),
     "authority swapped": (_other_ca, "timestamp", "FAILED  the time stamp"),
     "authority removed": (_no_ca, "timestamp", "FAILED  a time stamp without"),
+    "key stolen before the archive had it": (_stolen_before, "key_register", "it counts for nothing from"),
+    "statement about another key": (_about_another_key, "key_register", "FAILED  the archive's statement is about"),
+    "statement about the key edited": (_statement_edited, "key_register", "FAILED  the archive's statement about"),
     "time stamp of nonsense": (_nonsense_stamp, "timestamp", "FAILED  the time stamp"),
 }
 
@@ -174,6 +212,16 @@ def test_every_forgery_is_refused_by_both(copy: Path, bundles: Bundles, name: st
     status, said = shell(copy, bundles.archive_key)
     assert status == 1, said
     assert words in said
+
+
+def test_a_record_from_before_the_theft_stays_good(copy: Path, bundles: Bundles) -> None:
+    at = _received(copy)
+    _state(copy, bundles, revoked=at + timedelta(days=2), reason=Reason.STOLEN, void=at + timedelta(milliseconds=1))
+    verdict = {check.name: check for check in verify(copy).checks}
+    assert verdict["key_register"].ok
+    assert "withdrawn (stolen)" in verdict["key_register"].detail
+    status, said = shell(copy)
+    assert (status, "when the archive had this record already" in said) == (0, True), said
 
 
 def test_a_time_stamp_moved_back_needs_the_authoritys_key(copy: Path, bundles: Bundles) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, insert, update
 
 from api.routes.media import Unsatisfiable, byte_range
 from archive.db import tables
@@ -144,6 +145,24 @@ def test_access_that_ends_ends_playback(running: Running, court: Court, party: S
     assert party.get(path, headers={"Range": "bytes=10-19"}).status_code == 404
     _change(running, update(tables.Participant).where(mine).values(removed_utc=None))
     assert party.get(path, headers={"Range": "bytes=10-19"}).status_code == 206
+
+
+def test_subtitles_are_for_whoever_may_read_the_words(running: Running, court: Court, party: SignedIn) -> None:
+    own, sealed = court.one(), court.one("sealed")
+    (subtitles,) = party.get(f"/recordings/{own.recording}").json()["media"]["subtitles"]
+    assert (subtitles["language"], subtitles["name"]) == ("ru", "Русский")
+    answer = party.http.get(subtitles["file"])
+    assert (answer.status_code, answer.text) == (200, "WEBVTT\n")
+    base = f"/recordings/{sealed.recording}/media/v1"
+    order = {"hearing_id": sealed.hearing, "actions": ["view"], "ground": "order 1"}
+    order |= {"user_id": party.me["id"], "by_user_id": party.me["id"]}
+    _change(running, insert(tables.Grant).values(**order, until_utc=func.now() + timedelta(hours=1)))
+    assert party.get(f"{base}/mix.mp4").status_code == 200
+    assert party.get(f"{base}/text/r0-x/ru.vtt").status_code == 403
+    _change(running, update(tables.Grant).values(actions=["view", "read"]))
+    assert party.get(f"{base}/text/r0-x/ru.vtt").status_code == 200
+    _change(running, update(tables.Grant).values(revoked_utc=func.now()))
+    assert party.get(f"{base}/text/r0-x/ru.vtt").status_code == 403
 
 
 def _change(running: Running, statement: object) -> None:

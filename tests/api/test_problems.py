@@ -49,8 +49,7 @@ def test_every_error_of_the_tree_has_its_problem() -> None:
         return [cls, *(deep for sub in cls.__subclasses__() for deep in tree(sub))]
 
     for cls in (cls for cls in tree(errors.TyndauError) if cls.__module__.startswith(("archive.", "api."))):
-        made = cls("x", 1) if cls is errors.Throttled else cls("x")  # type: ignore[call-arg]
-        assert kind_of(made).status >= 400
+        assert kind_of(cls.__new__(cls)).status >= 400
     assert kind_of(RuntimeError()) is BROKEN
 
 

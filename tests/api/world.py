@@ -299,6 +299,7 @@ def publish(services: Services, recording: str) -> None:
         "master.m3u8": (b"#EXTM3U\n", "application/vnd.apple.mpegurl"),
         "mix.m3u8": (b"#EXTM3U\n", "application/vnd.apple.mpegurl"),
         "mix.mp4": (MEDIA, "video/mp4"),
+        "text/r0-x/ru.vtt": (b"WEBVTT\n", "text/vtt"),
         "mix.json": (json.dumps({"per_s": 20, "peaks": [0.5]}).encode(), "application/json"),
     }
     for name, (data, kind) in stored.items():
@@ -310,6 +311,7 @@ def publish(services: Services, recording: str) -> None:
         "audio": [{"id": "mix", "source": "", "channel": None, "playlist": "mix.m3u8", "peaks": "mix.json"}],
         "poster": None,
         "thumbnails": None,
+        "text": {"revision": 0, "subtitles": [{"language": "ru", "name": "Русский", "file": "text/r0-x/ru.vtt"}]},
         "files": {name: {"size": len(data), "content_type": kind} for name, (data, kind) in stored.items()},
     }
     with services.sessions.begin() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from archive.db.agents import Agent, agent_by_token
 from archive.db.catalogue import enrol_agent, import_hearings
 from archive.domain.chain import Head, Kind, Record, after, make_record, sha256_hex
 from archive.domain.ids import new_recording_id
-from archive.domain.keys import document_key, segment_key
+from archive.domain.keys import chain_piece_key, document_key, segment_key
 from archive.domain.manifest import build_manifest, encode_manifest
 from archive.domain.wall import iso
 from archive.ingest import accept_lines, accept_manifest, register_recording
@@ -25,6 +26,7 @@ from archive.storage.port import ObjectStore
 START = datetime(2026, 9, 14, 5, 15, tzinfo=UTC)
 SEGMENT_S = 6
 TICKS = SEGMENT_S * 90_000
+LINES = 7  # of a piece of the chain
 DOCUMENT: dict[str, Any] = {
     "courts": [{"code": "saryarka", "name_kk": "Сарыарқа", "name_ru": "Сарыарка", "name_en": "Saryarka"}],
     "courtrooms": [{"court": "saryarka", "code": "room-1", "name_kk": "1", "name_ru": "1", "name_en": "1"}],
@@ -68,12 +70,17 @@ class Recorded:
     hearing: uuid.UUID | None
     signer: Signer = field(default_factory=Signer.generate)
     courtroom: str = "room-1"
-    id: str = field(default_factory=lambda: new_recording_id(START))
+    agent: str = "agent-1"
+    at: datetime = START
+    id: str = ""
     records: list[Record] = field(default_factory=list)
     media: dict[int, bytes] = field(default_factory=dict)
     head: Head = field(default_factory=Head)
+    counts: Counter[str] = field(default_factory=Counter)  # of segments by source
+    segment_bytes: int | None = None  # how many a segment has; else a few
 
     def __post_init__(self) -> None:
+        self.id = self.id or new_recording_id(self.at)
         sources = [{"name": "cam", "kind": "camera", "channels": [], "video": True}]
         sources += [{"name": "mics", "kind": "audio", "channels": ["judge", "claimant"], "video": False}]
         self.add(
@@ -82,14 +89,14 @@ class Recorded:
             version=1,
             recording=self.id,
             courtroom=self.courtroom,
-            agent="agent-1",
+            agent=self.agent,
             hearing=str(self.hearing) if self.hearing else None,
             key_sha256=self.signer.public().sha256(),
             sources=sources,
         )
 
     def add(self, kind: Kind, at_s: float, **fields: object) -> Record:
-        record = make_record(self.head, iso(START + timedelta(seconds=at_s)), kind, fields)
+        record = make_record(self.head, iso(self.at + timedelta(seconds=at_s)), kind, fields)
         self.head = after(record)
         self.records.append(record)
         return record
@@ -97,13 +104,17 @@ class Recorded:
     def segment(self, source: str, run: int, number: int, *, zero_s: float, jitter_ms: int = 0, **more: Any) -> Record:
         """Segment `number` (from 0) of a run whose media zero is `zero_s` after the start."""
         data = f"{self.id} {source} {run} {number} ".encode() * 50
-        utc = START + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
+        if self.segment_bytes:
+            data = data.ljust(self.segment_bytes, b".")[: self.segment_bytes]
+        before = self.counts[source]
+        self.counts[source] += 1
+        utc = self.at + timedelta(seconds=zero_s + number * SEGMENT_S, milliseconds=jitter_ms)
         record = self.add(
             Kind.SEGMENT,
             zero_s + (number + 1) * SEGMENT_S,
             source=source,
             run=run,
-            file=f"{source}/{number + 1:06d}.mp4",
+            file=f"{source}/{before + 1:06d}.mp4",
             sha256=sha256_hex(data),
             size=len(data),
             start_ticks=number * TICKS,
@@ -132,15 +143,15 @@ class Recorded:
             source="cam",
             run=1,
             reason="source_failed",
-            utc=iso(START + timedelta(seconds=0.5)),
+            utc=iso(self.at + timedelta(seconds=0.5)),
             **end,
         )
         self.add(
             Kind.GAP,
             20,
             source="cam",
-            from_utc=iso(START + timedelta(seconds=18.5)),
-            to_utc=iso(START + timedelta(seconds=20)),
+            from_utc=iso(self.at + timedelta(seconds=18.5)),
+            to_utc=iso(self.at + timedelta(seconds=20)),
             cause="source_failed",
             detail="unplugged",
         )
@@ -150,7 +161,7 @@ class Recorded:
         self.add(Kind.PAUSE, 27, reason="deliberation")
         self.add(Kind.RESUME, 40)
         self.add(
-            Kind.RUN_END, 41, source="mics", run=1, reason="stopped", utc=iso(START + timedelta(seconds=0.25)), **end
+            Kind.RUN_END, 41, source="mics", run=1, reason="stopped", utc=iso(self.at + timedelta(seconds=0.25)), **end
         )
         self.add(Kind.RUN_END, 41, source="cam", run=2, reason="killed", utc=None, end_ticks=None)
         self.add(Kind.STOP, 41, reason="stopped")
@@ -172,7 +183,7 @@ class Recorded:
             agent,
             recording=self.id,
             hearing=self.hearing,
-            started_utc=START,
+            started_utc=self.at,
             public_key_pem=self.signer.public().pem().decode(),
             start_line=start.line,
             signature=self.sign(start.line),
@@ -190,15 +201,27 @@ class Recorded:
         data = self.manifest()
         return accept_manifest(session, agent, self.id, data, self.sign(data))
 
-    def store(self, evidence: ObjectStore) -> None:
-        """Put what the uploader would have put."""
-        for record in self.records:
+    def store(self, evidence: ObjectStore, records: list[Record] | None = None) -> None:
+        """Put what the uploader would have put: of a closed recording everything, of `records` what is theirs."""
+        for record in records or self.records:
             if record.kind is Kind.SEGMENT:
-                meta = {
-                    "chain": base64.b64encode(record.line).decode(),
-                    "signature": base64.b64encode(self.sign(record.line)).decode(),
-                }
+                meta = {"chain": _base64(record.line), "signature": _base64(self.sign(record.line))}
                 evidence.put(self.key_of(record), self.media[record.seq], metadata=meta)
-        manifest = self.manifest()
-        for name, data in (("manifest.json", manifest), ("manifest.sig", self.sign(manifest))):
+        for first in range(0, len(records or self.records), LINES):
+            self._store_piece(evidence, (records or self.records)[first : first + LINES])
+        manifest = self.manifest() if records is None else b""
+        documents = {"agent.pub": self.signer.public().pem()}
+        if records is None:
+            chain = b"".join(record.line + b"\n" for record in self.records)
+            documents |= {"manifest.json": manifest, "manifest.sig": self.sign(manifest), "chain.jsonl": chain}
+        for name, data in documents.items():
             evidence.put(document_key(self.courtroom, self.id, name, sha256_hex(data)), data)
+
+    def _store_piece(self, evidence: ObjectStore, lines: list[Record]) -> None:
+        body = b"".join(record.line + b"\n" for record in lines)
+        key = chain_piece_key(self.courtroom, self.id, lines[0].seq, lines[-1].seq, sha256_hex(body))
+        evidence.put(key, body, metadata={"signature": _base64(self.sign(lines[-1].line))})
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

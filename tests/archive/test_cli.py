@@ -45,7 +45,7 @@ def test_user_add(database: Settings, sessions: Sessions) -> None:
 
 def test_worker_until_idle(database: Settings, sessions: Sessions) -> None:
     with sessions.begin() as session:
-        defer(session, "ingest.segment", queue="default", recording="none", seq=1)
+        defer(session, "ingest.segments", queue="default", recording="none")
     done = tyndau("worker", "--queues", "default", "--until-idle", env=environment(database))
     assert done.returncode == 0, done.stderr
 

@@ -14,7 +14,7 @@ from archive.domain.chain import Kind, sha256_hex
 from archive.domain.errors import NotFound
 from archive.domain.keys import document_key
 from archive.jobs.context import JobContext, job_context
-from archive.jobs.tasks import ingest_segment, receipt_recording
+from archive.jobs.tasks import ingest_segments, receipt_recording
 from archive.jobs.worker import run_worker
 from archive.signing import Verifier
 from archive.storage.port import ObjectStore
@@ -95,7 +95,7 @@ def test_a_segment_that_is_not_what_was_recorded_gets_no_receipt(
         if record.kind is Kind.SEGMENT:
             evidence_store.put(made.key_of(record), made.media[record.seq])
     evidence_store.put(document_key("room-1", made.id, "manifest.json", sha256_hex(manifest)), manifest)
-    ingest_segment(context, recording=made.id, seq=victim.seq)
+    ingest_segments(context, recording=made.id)
     receipt_recording(context, recording=made.id)
     verified, checks = state(sessions, made)
     assert verified is False

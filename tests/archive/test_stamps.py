@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from archive import cli, stamps
+from archive import archive_cli, stamps
 from archive.db import tables as t
 from archive.db.session import Sessions
 from archive.domain.errors import Damaged, Misconfigured, NotFound, Unavailable
@@ -180,8 +180,8 @@ def test_the_command_queues_what_has_none(
 ) -> None:
     with sessions.begin() as session:
         session.execute(text("DELETE FROM procrastinate_jobs"))
-    monkeypatch.setattr(cli, "load_settings", lambda: settings)
-    told = CliRunner().invoke(cli.archive_group, ["stamp", "--json"])
+    monkeypatch.setattr(archive_cli, "load_settings", lambda: settings)
+    told = CliRunner().invoke(archive_cli.archive_group, ["stamp", "--json"])
     assert (told.exit_code, told.stdout) == (0, '{"queued": 1}\n')
 
 

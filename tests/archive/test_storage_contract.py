@@ -13,14 +13,17 @@ import pytest
 from minio.error import S3Error
 from pydantic import SecretStr
 
+from archive.domain.chain import sha256_hex
 from archive.domain.errors import Damaged, Misconfigured, NotFound, StoreRefused, StoreUnavailable
 from archive.embedded import Servers
 from archive.storage import s3
 from archive.storage.pace import Pace
+from archive.storage.port import Lock
 from archive.storage.s3 import S3Store, open_store
 from config.clock import SystemClock
 from config.settings import Storage
 from tests.minio_server import MinioServer, running_minio
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +132,57 @@ def test_a_locked_object_stays(store: S3Store, prefix: str) -> None:
     with pytest.raises(S3Error):
         client.remove_object(bucket_name=store.bucket, object_name=key, version_id=version)
     assert read(store, key) == b"kept"
+
+
+def test_locks_grow_holds_win_and_versions_go_one_by_one(store: S3Store, prefix: str) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    store.put(prefix + "a", b"one", retain_until=datetime.now(UTC) + timedelta(seconds=1))
+    (a,) = store.versions(prefix)
+    assert (a.size, a.marker, store.sha256_of(a)) == (3, False, sha256_hex(b"one"))
+    assert store.extend_lock(a, soon)
+    locked = store.lock_of(a).until
+    assert locked
+    assert soon <= locked < soon + timedelta(seconds=1.1)
+    assert store.extend_lock(a, soon) is store.extend_lock(a, soon - timedelta(seconds=1)) is False  # never shorter
+    assert store.lock_of(a).until == locked
+    for _ in range(2):
+        store.hold(a, True)
+    assert store.lock_of(a) == Lock(locked, held=True)
+    wait_for(lambda: datetime.now(UTC) > locked + timedelta(seconds=1), 10, "the end of the lock")
+    with pytest.raises(StoreRefused):
+        store.delete(a)
+    store._client.remove_object(bucket_name=store.bucket, object_name=a.key)  # as anybody may: a marker over it
+    marker = next(one for one in store.versions(prefix) if one.marker)
+    assert len(list(store.versions(prefix))) == 2
+    for _ in range(2):
+        store.hold(a, False)
+    for gone in (a, marker, a):
+        store.delete(gone)
+    assert list(store.versions(prefix)) == []
+    with pytest.raises(NotFound):
+        store.sha256_of(a)
+
+
+def test_a_version_without_a_lock_can_be_held(store: S3Store, prefix: str) -> None:
+    store.put(prefix + "a", b"one")
+    (a,) = store.versions(prefix)
+    assert store.lock_of(a) == Lock(None, held=False)
+    store.hold(a, True)
+    with pytest.raises(StoreRefused):
+        store.delete(a)
+    store.hold(a, False)
+    store.delete(a)
+
+
+def test_a_bucket_without_locks_has_versions_all_the_same(storage: Storage, prefix: str) -> None:
+    derived = open_store(storage, storage.derived_bucket)
+    derived.put(prefix + "a", b"one")
+    (a,) = derived.versions(prefix)
+    assert derived.lock_of(a) == Lock(None, held=False)
+    with pytest.raises(StoreRefused):
+        derived.hold(a, True)
+    derived.delete(a)
+    assert list(derived.versions(prefix)) == []
 
 
 def test_bytes_that_change_on_the_way_are_refused(store: S3Store, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,10 @@ from archive.domain.chain import Kind, Record, parse_line, sha256_hex
 from archive.domain.keys import segment_key
 from archive.embedded.folder import Folder as ServerFolder
 from archive.embedded.store import Store, start_store
+from archive.jobs.context import job_context
 from archive.jobs.worker import run_worker
+from archive.reconcile.findings import Code
+from archive.reconcile.work import check
 from archive.signing import Signer
 from archive.storage.s3 import S3Store, open_store
 from archive.verify import verify
@@ -207,6 +210,28 @@ def test_two_volumes_are_both_carried(court: Court, lines: Lines, tmp_path: Path
         assert work.uploader.backlog == 0
     for folder in first + second:
         check_archived(court, folder)
+
+
+def test_while_the_centre_is_away_the_store_gets_all_that_proves_a_record(
+    court: Court, lines: Lines, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    known = filled(spool, KEYS, 1)[0]
+    with carrying(court, lines, [spool]) as work, job_context(court.settings) as context:
+        work.done()
+        lines.centre.away = True
+        alone = filled(spool, KEYS, 1)[0]
+        prefix = f"{ROOM}/{alone.recording}/"
+        wait_for(lambda: list(context.evidence.list(prefix + "manifest-")), 40, "its documents in the store")
+        wait_for(lambda: list(context.evidence.list(prefix + "checkpoints-")), 10, "the last of them")
+        found = list(check(context, [alone.recording], repair=True))
+        assert [(one.code, one.mended) for one in found] == [(Code.RECORDING_UNKNOWN, "taken into the catalogue")]
+        sql = "SELECT count(*) FROM chain_lines WHERE recording_id = :id"
+        assert court.value(sql, id=alone.recording) == len(alone.chain.read_bytes().splitlines())
+        lines.centre.away = False
+        work.done()
+        check_archived(court, alone)
+    check_archived(court, known)
 
 
 def test_one_refused_and_one_spoilt_hold_up_nothing_else(court: Court, lines: Lines, tmp_path: Path) -> None:

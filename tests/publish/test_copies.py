@@ -18,8 +18,11 @@ from archive.domain.chain import sha256_hex
 from archive.domain.errors import BadInput
 from archive.domain.media import Source, SourceKind
 from archive.publish.copies import Copies, make_copies, upload
+from archive.publish.finished import prefix_of, read_copies
 from archive.publish.fragments import fragment_index
 from archive.publish.plan import make_plan
+from archive.publish.reading import units
+from archive.publish.thumbnails import Thumbnails
 from tests.publish.hearing import (
     CAM_RUNS,
     CHANNELS,
@@ -88,6 +91,21 @@ def entries(folder: Path, playlist: str) -> list[tuple[float, str | None, int, i
 
 def playlists(copies: Copies) -> list[str]:
     return sorted(p for p in copies.contents["files"] if p.endswith(".m3u8") and p != "master.m3u8")
+
+
+@pytest.mark.parametrize(
+    "harm", [b"{}", b"[]", b"\xff", b'{"format":2,"made_from":"ab","contents":{"files":{}}}', b"", None]
+)
+def test_a_set_that_is_not_whole_is_not_taken_over(copies: Copies, tmp_path: Path, harm: bytes | None) -> None:
+    store = Folder(tmp_path)
+    assert upload(copies, store, prefix_of(RECORDING, 3))
+    (found,) = read_copies(store, RECORDING)
+    assert found == (3, copies.made_from, f"{RECORDING}/media/v3/", copies.contents)
+    if harm is None:
+        (tmp_path / found.prefix / "poster.jpg").unlink()
+    else:
+        (tmp_path / found.prefix / "copies.json").write_bytes(harm)
+    assert read_copies(store, RECORDING) == []
 
 
 def test_every_recorded_frame_is_shown_once_at_its_time(copies: Copies, tool: Any) -> None:
@@ -186,10 +204,52 @@ def test_the_poster_is_a_picture_of_the_camera(copies: Copies) -> None:
         assert frame.to_ndarray(format="gray").std() > 20
 
 
+def test_thumbnails_show_what_the_camera_saw_at_their_time(copies: Copies, tool: Any) -> None:
+    assert copies.contents["thumbnails"] == "cam/_thumbs.vtt"
+    text = (copies.folder / "cam/_thumbs.vtt").read_text()
+    cues = re.findall(r"00:(\d\d):(\d\d)\.000 --> \S+\n(\S+)#xywh=(\d+),(\d+),160,90\n", text)
+    starts = [int(minute) * 60 + int(second) for minute, second, *_ in cues]
+    assert starts == [0, 10, 60]  # nobody recorded from 18.5 to 60; the last key frame is that of 68.4
+    assert [(int(x), int(y)) for *_, x, y in cues] == [(0, 0), (160, 0), (320, 0)]
+    with av.open(str(copies.folder / "cam" / cues[0][2])) as container:
+        sheet = next(container.decode(video=0)).to_ndarray(format="rgb24").mean(axis=2)
+    assert sheet.shape == (90, 1600)
+    with av.open(str(copies.folder / "cam" / "_video.mp4")) as container:
+        keys = [f for f in container.decode(video=0) if f.key_frame]
+    for (minute, second, _, x, _), until in zip(cues, (10, 20, 70), strict=True):
+        from_s = int(minute) * 60 + int(second)
+        shown = next(f for f in keys if f.time is not None and from_s <= f.time < until)
+        part = sheet[:, int(x) : int(x) + 160]
+        small = (f.reformat(width=160, height=90, format="rgb24").to_ndarray().mean(axis=2) for f in keys)
+        off = [np.abs(part - each).mean() for each in small]
+        assert keys[int(np.argmin(off))] is shown
+        assert min(off) < 12
+    assert sheet[:, 496:].max() < 24  # black, but for what JPEG bleeds
+
+
+def test_a_full_sheet_is_followed_by_another(copies: Copies, hearing: Hearing, tmp_path: Path) -> None:
+    placed = next(p for p in hearing.plan.segments if p.segment.source == "cam")
+    made = Thumbnails(tmp_path, "t")
+    path = hearing.store.root / placed.segment.key
+    for unit in units(path, placed):
+        if unit.sample.key:
+            for slot in range(101):
+                made.take(replace(unit, sample=replace(unit.sample, shown=slot * 900_000)))
+            break
+    made.finish()
+    track = (tmp_path / "t.vtt").read_text()
+    assert track.count("t.1.jpg#xywh=") == 100
+    assert "00:16:40.000 --> 00:16:50.000\nt.2.jpg#xywh=0,0,160,90" in track
+    for name, size in (("t.1.jpg", (1600, 900)), ("t.2.jpg", (1600, 90))):
+        with av.open(str(tmp_path / name)) as container:
+            frame = next(container.decode(video=0))
+            assert (frame.width, frame.height) == size
+
+
 def test_contents_name_every_file_with_its_hash(copies: Copies) -> None:
     contents = copies.contents
     assert [a["id"] for a in contents["audio"]] == ["mix", *(f"mics/{channel}" for channel in CHANNELS)]
-    assert contents["video"] == [{"source": "cam", "name": "cam"}]
+    assert contents["video"] == [{"source": "cam", "name": "cam", "thumbnails": "cam/_thumbs.vtt"}]
     named = {contents["master"], contents["poster"], *(a["playlist"] for a in contents["audio"])}
     assert named | {a["peaks"] for a in contents["audio"]} <= contents["files"].keys()
     assert {p.relative_to(copies.folder).as_posix() for p in copies.folder.rglob("*") if p.is_file()} == set(

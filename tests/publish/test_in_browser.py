@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from archive.domain.transcript import Language, Transcript, Utterance
 from archive.publish.copies import Copies, make_copies
 from archive.publish.plan import make_plan
+from archive.publish.subtitles import Source, make_subtitles
 from tests.publish.hearing import CAM_RUNS, FPS, RECORDING, SOURCES, ZERO, Hearing
 from tests.waiting import wait_for
 
@@ -197,3 +200,29 @@ def test_without_a_camera_sounds_can_be_chosen_too(
     heard = wait_for(lambda: page.evaluate("pitch()"), 5, "a tone of the judge")
     second = page.evaluate("Math.floor(v.currentTime - 60)")
     assert min(abs(heard - 600 - 50 * n) for n in (second - 1, second)) < 25
+
+
+def test_subtitles_are_shown_when_their_words_are_said(
+    watch: Callable[[Path], Page], copies: Copies, tmp_path: Path
+) -> None:
+    said = [
+        Utterance(2_000, 4_000, "judge", Language.KK, "бірінші"),
+        Utterance(61_500, 63_000, "judge", Language.KK, "екінші"),
+    ]
+    source = Source(copies.made_from, 0, "ab" * 32)
+    made = make_subtitles(Transcript(70_400, tuple(said)), source, (copies.folder / "master.m3u8").read_text())
+    shutil.copytree(copies.folder, tmp_path / "copies")
+    for path, (body, _) in made.files.items():
+        (tmp_path / "copies" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "copies" / path).write_bytes(body)
+    shutil.copy(tmp_path / "copies" / made.master, tmp_path / "copies" / "master.m3u8")
+    page = watch(tmp_path / "copies")
+    assert page.evaluate("hls.subtitleTracks.map(t => [t.lang, t.name])") == [["kk", "Қазақша"]]
+    assert page.evaluate("hls.subtitleTrack") == -1
+    page.evaluate("hls.subtitleTrack = 0")
+    active = "[...v.textTracks].filter(t => t.mode === 'showing').flatMap(t => [...t.activeCues].map(c => c.text))"
+    for at_s, word in ((2.1, "бірінші"), (3.9, "бірінші"), (61.6, "екінші"), (62.9, "екінші")):
+        seek(page, at_s)
+        wait_for(lambda word=word: word in "".join(page.evaluate(active)), 10, f"the subtitle at {at_s} s")
+    seek(page, 64)
+    wait_for(lambda: page.evaluate(active) == [], 5, "the subtitle to go")

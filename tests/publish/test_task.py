@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,15 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from archive.db import session as sessions
 from archive.db import tables as t
+from archive.db.transcripts import put_final
 from archive.domain.errors import Conflict, NotFound
+from archive.domain.transcript import Flag, Language, Transcript, Utterance
+from archive.domain.transcript_file import as_dict
 from archive.embedded.servers import embedded
 from archive.jobs.context import JobContext, job_context
-from archive.publish.jobs import publish_recording
+from archive.publish.finished import COPIES, read_copies
+from archive.publish.jobs import publish_recording, publish_text
 from archive.storage.s3 import ensure_bucket
 from config.settings import Settings
 from tests.publish import hearing as hearings
@@ -30,14 +35,17 @@ DYING = """
 import os, signal, sys
 from dataclasses import replace
 from archive.jobs.context import job_context
-from archive.publish.jobs import publish_recording
+from archive.publish.jobs import publish_recording, publish_text
 from config.settings import load_settings
 
 recording, files = sys.argv[1], int(sys.argv[2])
+work = publish_text if sys.argv[3:] else publish_recording
 
 class Dying:
     def __init__(self, store):
         self.store, self.left = store, files
+    def open_range(self, *args):
+        return self.store.open_range(*args)
     def put(self, *args, **kwargs):
         if not self.left:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -48,7 +56,7 @@ class Dying:
 
 with job_context(load_settings()) as context:
     dying = Dying(context.derived)
-    publish_recording(replace(context, derived=dying, clock=dying), recording=recording)
+    work(replace(context, derived=dying, clock=dying), recording=recording)
 """
 
 
@@ -134,6 +142,7 @@ def test_a_killed_worker_leaves_nothing_reachable(context: JobContext, files: in
     assert process.returncode == -signal.SIGKILL
     assert len(_stored(context)) >= min(files, 10)
     assert _copies(context) == []
+    assert len(read_copies(context.derived, hearings.RECORDING)) == (files == 1000)
 
 
 def test_the_next_worker_finishes_and_clears_up(context: JobContext) -> None:
@@ -141,7 +150,7 @@ def test_the_next_worker_finishes_and_clears_up(context: JobContext) -> None:
     (copy,) = _copies(context)
     assert (copy.version, copy.made_from) == (1, MANIFEST)
     assert copy.prefix == f"{hearings.RECORDING}/media/v1/"
-    assert sorted(_stored(context)) == sorted(copy.prefix + path for path in copy.contents["files"])
+    assert sorted(_stored(context)) == sorted(copy.prefix + path for path in [*copy.contents["files"], COPIES])
     assert list((context.settings.data_dir / "publish").iterdir()) == []
 
 
@@ -163,10 +172,79 @@ def test_another_manifest_makes_the_next_version_and_keeps_the_first(context: Jo
     assert [(c.version, c.made_from) for c in _copies(context)] == [(1, MANIFEST), (3, "cd" * 32)]
 
 
+def test_finished_sets_are_found_without_the_catalogue(context: JobContext) -> None:
+    assert f"{hearings.RECORDING}/media/v2/mix.mp4" in _stored(context)  # never finished
+    found = [tuple(finished) for finished in read_copies(context.derived, hearings.RECORDING)]
+    assert found == [(c.version, c.made_from, c.prefix, c.contents) for c in _copies(context)]
+
+
 def test_stored_files_have_their_content_type_and_size(context: JobContext) -> None:
     copy = _copies(context)[0]
     for path, about in copy.contents["files"].items():
         assert context.derived.head(copy.prefix + path).size == about["size"]
+
+
+def _write_down(context: JobContext, revision: int, *said: Utterance) -> None:
+    key = f"{hearings.RECORDING}/transcripts/{revision}.json"
+    transcript = Transcript(70_400, said, "test")
+    context.derived.put(key, json.dumps(as_dict(transcript)).encode())
+    with context.sessions.begin() as session:
+        if revision:
+            about = {"state": "final", "engine": "test", "object_key": key}
+            session.add(t.Transcript(recording_id=hearings.RECORDING, revision=revision, **about))
+        else:
+            assert put_final(session, hearings.RECORDING, transcript, key)
+
+
+def _text(context: JobContext, path: str) -> str:
+    with context.derived.open_range(_copies(context)[-1].prefix + path) as body:
+        return body.read().decode()
+
+
+@pytest.mark.crash
+def test_text_comes_after_the_copies_and_survives_being_killed(context: JobContext) -> None:
+    publish_text(context, recording=hearings.RECORDING)
+    assert _copies(context)[-1].contents["text"] is None
+    kk = Utterance(1_000, 2_500, "judge", Language.KK, "сот отырысы", (), (Flag.UNCLEAR,))
+    ru = Utterance(61_000, 63_000, "witness", Language.RU, "да <так>")
+    _write_down(context, 0, kk, ru, Utterance(64_000, 64_500, "judge", Language.UNKNOWN, "мм"))
+    with context.sessions() as session:
+        jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'publish.text'")
+        assert session.scalar(jobs) == 3  # each time that copies or a text came
+    for files in (1, 5):
+        command = [sys.executable, "-c", DYING, hearings.RECORDING, str(files), "text"]
+        process = subprocess.run(command, env=_environment(context.settings), timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        assert _copies(context)[-1].contents["text"] is None
+    publish_text(context, recording=hearings.RECORDING)
+    contents = _copies(context)[-1].contents
+    assert [each["language"] for each in contents["text"]["subtitles"]] == ["kk", "ru"]
+    assert (contents["text"]["manifest"], contents["text"]["revision"]) == ("cd" * 32, 0)
+    kazakh, russian = (_text(context, each["file"]) for each in contents["text"]["subtitles"])
+    assert "00:00:01.000 --> 00:00:02.500\n<v judge><lang kk>[?] сот отырысы</lang>" in kazakh
+    assert "да &lt;так&gt;" in russian
+    assert "сот" not in russian
+    assert "мм" in russian
+    assert "мм" in kazakh
+    assert len([key for key in _stored(context) if "/text/" in key]) == 5
+    publish_text(context, recording=hearings.RECORDING)
+    assert _copies(context)[-1].contents == contents
+
+
+def test_a_newer_revision_takes_the_place_of_the_older_for_who_comes_now(context: JobContext) -> None:
+    before = _copies(context)[-1].contents
+    _write_down(context, 1, Utterance(1_000, 2_500, "judge", Language.KK, "сот отырысы ашық"))
+    publish_text(context, recording=hearings.RECORDING)
+    contents = _copies(context)[-1].contents
+    assert contents["text"]["revision"] == 1
+    assert contents["master"] != before["master"]
+    assert before["files"].items() <= contents["files"].items()
+    master = _text(context, contents["master"])
+    assert master.count("TYPE=SUBTITLES") == 1
+    assert 'LANGUAGE="kk"' in master
+    assert ',SUBTITLES="text"\ncam/_video.m3u8' in master
+    assert "ашық" in _text(context, contents["text"]["subtitles"][0]["file"])
+    assert [f.version for f in read_copies(context.derived, hearings.RECORDING)] == [1, 3]
 
 
 def test_an_open_recording_is_not_published(context: JobContext) -> None:

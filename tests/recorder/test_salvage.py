@@ -17,6 +17,8 @@ from config.clock import SystemClock
 from config.settings import Agent, Settings
 from recorder.folder import Folder
 from recorder.salvage import salvage
+from tests.examples import examples
+from tests.mutation import CHANGES, Change, altered
 from tests.recorder.conftest import TWO_MICROPHONES
 from tests.recorder.console import chain, start, tyndau
 from tests.waiting import wait_for
@@ -68,6 +70,27 @@ def test_torn_anywhere_it_is_closed_and_verifies(
             p.relative_to(folder).as_posix() for p in folder.rglob("*.mp4")
         )
         assert not salvage(Folder(folder), ours, SystemClock()).changed
+
+
+LEFT = ["chain.jsonl", "run.json", "cam/.open/001-000001.part", "mics/.open/001-000001.part"]
+
+
+@examples(30)
+@given(name=st.sampled_from(LEFT), changes=CHANGES)
+def test_altered_anywhere_it_is_closed_or_refused(
+    killed: Path, ours: Settings, name: str, changes: list[Change]
+) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = _copy(killed, parent)
+        path = folder / name
+        path.write_bytes(altered(path.read_bytes(), changes))
+        try:
+            salvage(Folder(folder), ours, SystemClock())
+        except (Damaged, Misconfigured):
+            assert name == "chain.jsonl"  # no other file is needed to close it
+            return
+        assert not salvage(Folder(folder), ours, SystemClock()).changed
+        assert verify(folder).ok
 
 
 def test_killed_before_the_first_line_it_is_closed_from_the_intent(

@@ -9,9 +9,9 @@ import pytest
 
 from archive.domain.transcript import Flag, Language, Transcript, Utterance, Word
 from archive.domain.transcript_file import as_dict, from_dict
+from archive.domain.transcript_formats import to_json, to_srt, to_txt, to_vtt
 from transcribe.audio import RATE
 from transcribe.engine import Heard, LanguageOdds
-from transcribe.formats import to_json, to_srt, to_txt, to_vtt
 from transcribe.groups import Said, Told
 from transcribe.language import Languages
 from transcribe.lines import UNHEARD, Marked, utterances

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.domain.merkle import inclusion_path, is_included, root
+from archive.domain.merkle import inclusion_path, is_included, leaf_hash, root
 
 LEAVES = st.lists(st.binary(max_size=8), min_size=1, max_size=40)
 
@@ -63,6 +63,32 @@ def test_nothing_else_is_proved(leaves: list[bytes], data: st.DataObject) -> Non
         other = data.draw(st.integers(0, size - 1).filter(lambda n: leaves[n] != leaves[index]) | st.none())
         if other is not None:
             assert not is_included(leaves[index], other, size, inclusion_path(leaves, other), top)
+
+
+@given(LEAVES, st.data())
+def test_other_leaves_have_another_root(leaves: list[bytes], data: st.DataObject) -> None:
+    """The last one doubled too (trees that pair it with itself give that the same root), and a node sold as a leaf."""
+    at = data.draw(st.integers(0, len(leaves) - 1))
+    changed = [
+        [*leaves, leaves[-1]],
+        leaves[:at] + leaves[at + 1 :],
+        [*leaves[:at], b"!" + leaves[at], *leaves[at + 1 :]],
+    ]
+    changed += [other for other in [leaves[::-1]] if other != leaves]
+    if len(leaves) > 1:
+        changed.append([leaf_hash(leaves[0]) + leaf_hash(leaves[1]), *leaves[2:]])
+    assert root(leaves) not in [root(other) for other in changed]
+
+
+@given(st.lists(st.binary(max_size=8), min_size=1, max_size=40, unique=True), st.data())
+def test_no_altered_path_proves(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    path, size = inclusion_path(leaves, index), len(leaves)
+    changes = [path[::-1], path[1:], path + path[-1:], [*path[:-1], bytes(32)], [bytes(32), *path]]
+    for other in (other for other in changes if other != path):
+        assert not is_included(leaves[index], index, size, other, root(leaves))
+    for wrong in {index ^ 1, index + 1, size - 1, 0} - {index}:
+        assert not is_included(leaves[index], wrong, size, path, root(leaves))
 
 
 def test_no_path_without_a_leaf() -> None:

@@ -122,10 +122,11 @@ export interface AudioRendition {
 
 export interface Media {
   master: string;
-  video: { source: string; name: string }[];
+  video: { source: string; name: string; thumbnails: string | null }[];
   audio: AudioRendition[];
   poster: string | null;
   thumbnails: string | null;
+  subtitles: { language: 'kk' | 'ru' | 'und'; name: string; file: string }[];
 }
 
 export interface Recording {

@@ -182,6 +182,8 @@ export const en: Messages = {
   back10: 'Back 10 s',
   forward10: 'Forward 10 s',
   speed: 'Speed',
+  subtitles: 'Subtitles',
+  subtitlesOff: 'No subtitles',
   mute: 'Mute',
   unmute: 'Unmute',
   volume: 'Volume',

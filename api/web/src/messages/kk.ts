@@ -186,6 +186,8 @@ export const kk: Messages = {
   back10: '10 с артқа',
   forward10: '10 с алға',
   speed: 'Жылдамдық',
+  subtitles: 'Субтитрлер',
+  subtitlesOff: 'Субтитрсіз',
   mute: 'Дыбысты өшіру',
   unmute: 'Дыбысты қосу',
   volume: 'Дыбыс деңгейі',

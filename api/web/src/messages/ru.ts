@@ -185,6 +185,8 @@ export const ru = {
   back10: 'Назад на 10 с',
   forward10: 'Вперёд на 10 с',
   speed: 'Скорость',
+  subtitles: 'Субтитры',
+  subtitlesOff: 'Без субтитров',
   mute: 'Выключить звук',
   unmute: 'Включить звук',
   volume: 'Громкость',

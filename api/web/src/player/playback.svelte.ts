@@ -46,6 +46,8 @@ export class Playback {
   /** Id of the sound that is heard: `mix`, or one microphone's. */
   sound = $state('mix');
   camera = $state(0);
+  /** Place of the language whose subtitles are shown, -1 for none. */
+  subtitle = $state(-1);
   failure = $state<'media' | 'browser' | null>(null);
   skipped = $state<Hole | null>(null);
 
@@ -106,6 +108,16 @@ export class Playback {
     return this.#media.video;
   }
 
+  get subtitles(): Media['subtitles'] {
+    return this.#media.subtitles;
+  }
+
+  /** Show the subtitles of a language, -1 for none; the browser draws them. */
+  showSubtitles(place: number): void {
+    this.subtitle = place;
+    if (this.#hls) this.#hls.subtitleTrack = place;
+  }
+
   /** The wall clock of the position, as UTC milliseconds. */
   get now_utc_ms(): number {
     return this.#zero_utc_ms + this.position_ms;
@@ -137,7 +149,8 @@ export class Playback {
   }
 
   toggle(): void {
-    if (this.playing) this.#element?.pause();
+    // The element knows at once; `playing` follows when its event comes.
+    if (this.#element?.paused === false) this.#element.pause();
     else void this.play();
   }
 

@@ -16,20 +16,21 @@ def to_json(transcript: Transcript) -> str:
     return json.dumps(as_dict(transcript), ensure_ascii=False, indent=1) + "\n"
 
 
-def to_vtt(transcript: Transcript) -> str:
-    """WebVTT, a cue an utterance, the microphone as its voice."""
+def to_vtt(transcript: Transcript, header: str = "") -> str:
+    """WebVTT, a cue an utterance, the microphone as its voice; `header` is a line of the file's head."""
     cues = (
-        f"{_clock(one.start_ms)} --> {_clock(_end_ms(one))}\n"
+        f"{clock(one.start_ms)} --> {clock(_end_ms(one))}\n"
         f"<v {_escaped(one.channel)}><lang {one.language.value}>{_escaped(_text(one))}</lang>\n"
         for one in transcript.utterances
     )
-    return "\n".join(("WEBVTT\n", _NOTICE, *cues))
+    head = f"WEBVTT\n{header}\n" if header else "WEBVTT\n"
+    return "\n".join((head, _NOTICE, *cues))
 
 
 def to_srt(transcript: Transcript) -> str:
     """SubRip, numbered from 1, the microphone before the text."""
     cues = (
-        f"{number}\n{_clock(one.start_ms, ',')} --> {_clock(_end_ms(one), ',')}\n{one.channel}: {_text(one)}\n"
+        f"{number}\n{clock(one.start_ms, ',')} --> {clock(_end_ms(one), ',')}\n{one.channel}: {_text(one)}\n"
         for number, one in enumerate(transcript.utterances, 1)
     )
     return "\n".join(cues)
@@ -42,7 +43,7 @@ def to_txt(transcript: Transcript) -> str:
 
 def _plain(transcript: Transcript) -> Iterator[str]:
     for one in transcript.utterances:
-        yield f"[{_clock(one.start_ms)}] {one.channel}: {_text(one)}\n"
+        yield f"[{clock(one.start_ms)}] {one.channel}: {_text(one)}\n"
 
 
 WRITERS: Mapping[str, Callable[[Transcript], str]] = {"json": to_json, "vtt": to_vtt, "srt": to_srt, "txt": to_txt}
@@ -57,7 +58,8 @@ def _end_ms(one: Utterance) -> int:
     return max(one.end_ms, one.start_ms + 1)
 
 
-def _clock(ms: int, sign: str = ".") -> str:
+def clock(ms: int, sign: str = ".") -> str:
+    """Hours, minutes, seconds and thousandths, as WebVTT writes them."""
     seconds, rest = divmod(ms, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,0 +1,90 @@
+"""Access copies of a hearing against FFmpeg that only copies the same segments into one file per source.
+
+`python -m tests.bench.publish [--minutes 5] [--rounds 3]`: both ways in turn in one run, so that a disturbance of
+the machine hits both alike. Bar: at least half of FFmpeg's speed. Objects are files here, so the store costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import imageio_ffmpeg
+from rich.console import Console
+from rich.table import Table
+
+from archive.domain.media import Source, SourceKind
+from archive.publish.copies import make_copies
+from archive.publish.plan import Plan, make_plan
+from tests.publish.hearing import RECORDING, ZERO, Folder, record_run
+
+BAR = 0.5
+SIZE, FPS = "1280x720", 25
+CHANNELS = ("judge", "claimant", "respondent", "witness")
+SOURCES = (Source("cam", SourceKind.CAMERA, (), True), Source("mics", SourceKind.AUDIO, CHANNELS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        store = Folder(root / "evidence")
+        plan = record(store, asked.minutes * 60)
+        ours, theirs = measured(plan, store, root, asked.rounds)
+    row = {"tyndau_s": round(ours, 2), "ffmpeg_s": round(theirs, 2), "ratio": round(theirs / ours, 3), "bar": BAR}
+    table = Table(*row, title=f"{asked.minutes:g} min, one camera {SIZE}, {len(CHANNELS)} microphones")
+    table.add_row(*(f"{value:g}" for value in row.values()))
+    Console().print(table)
+    if asked.json:
+        asked.json.write_text(json.dumps(row, indent=1))
+
+
+def record(store: Folder, seconds: float) -> Plan:
+    """Segments of a moving picture of 2 Mbit/s and of four noisy microphones."""
+    length = ["-t", str(seconds)]
+    picture = ["-i", f"testsrc2=s={SIZE}:r={FPS}", *length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "50"]
+    picture += ["-tune", "zerolatency", "-b:v", "2M", "-maxrate", "2M", "-bufsize", "2M", "-pix_fmt", "yuv420p"]
+    segments = record_run(store, "cam", 1, 0, picture, 0)
+    graph = ";".join(f"anoisesrc=a=0.05:seed={n}:r=48000[out{n}]" for n in range(len(CHANNELS)))
+    maps = [arg for n in range(len(CHANNELS)) for arg in ("-map", f"0:a:{n}")]
+    sound = ["-i", graph, *maps, *length, "-c:a", "aac", "-b:a", "96k"]
+    segments += record_run(store, "mics", 1, 0, sound, len(segments))
+    return make_plan(RECORDING, "ab" * 32, ZERO, SOURCES, segments)
+
+
+def measured(plan: Plan, store: Folder, root: Path, rounds: int) -> tuple[float, float]:
+    """Median seconds of our way and of FFmpeg's."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=root) as name:
+            begun = time.perf_counter()
+            make_copies(plan, store, Path(name), root / "segment")
+            ours.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        for source in SOURCES:
+            copy(sorted((store.root / source.name).glob("*.mp4")), root / f"{source.name}.mp4")
+        theirs.append(time.perf_counter() - begun)
+    return median(ours), median(theirs)
+
+
+def copy(segments: Sequence[Path], target: Path) -> None:
+    """All streams of the segments into one file, nothing encoded."""
+    listed = target.with_suffix(".txt")
+    listed.write_text("".join(f"file '{path}'\n" for path in segments))
+    inputs = ["-f", "concat", "-safe", "0", "-i", str(listed)]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *inputs, "-map", "0", "-c", "copy", str(target)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()
