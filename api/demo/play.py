@@ -35,15 +35,23 @@ class Course:
 
     def record(self, secretary: Client) -> str:
         """Start, wait for the show's length, stop; the id of the recording once it is closed."""
-        command = secretary.command(self.stage.hearing, "start")
-        self._wait(lambda: self._done(secretary, command), START_PATIENCE_S, "the agent to start recording")
-        recording = self._wait(lambda: self._recording(secretary), START_PATIENCE_S, "the recording to appear")
+        recording = self.begin(secretary)
         self.say(f"recording {recording}: {self.stage.url}/recordings/{recording}")
         self._sleep(self.show.duration_s)
-        command = secretary.command(self.stage.hearing, "stop")
-        self._wait(lambda: self._done(secretary, command), START_PATIENCE_S, "the agent to stop")
+        self.end(secretary)
         self.say("stopped; waiting for the archive, the text and the access copies")
         return recording
+
+    def begin(self, secretary: Client) -> str:
+        """Start; the id of the recording once it runs."""
+        command = secretary.command(self.stage.hearing, "start")
+        self._wait(lambda: self._done(secretary, command), START_PATIENCE_S, "the agent to start recording")
+        return self._wait(lambda: self._recording(secretary), START_PATIENCE_S, "the recording to appear")
+
+    def end(self, secretary: Client) -> None:
+        """Stop; returns when the agent has."""
+        command = secretary.command(self.stage.hearing, "stop")
+        self._wait(lambda: self._done(secretary, command), START_PATIENCE_S, "the agent to stop")
 
     def finished(self, judge: Client, recording: str) -> dict[str, Any]:
         """The recording's details once it is verified, transcribed and published."""

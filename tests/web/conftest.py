@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,14 +27,44 @@ class DemoCourt:
     recording: str
 
 
+@dataclass(slots=True)
+class Sitting:
+    """The demo's court while its hearing is being recorded, until `finish`."""
+
+    base_url: str
+    accounts: dict[str, tuple[str, str]]
+    recording: str
+    course: Course
+    secretary: Client
+    judge: Client
+    until_s: float  # by the monotonic clock: long enough from then on
+    running: bool = True
+
+    def finish(self) -> None:
+        """Stop when there is enough, and wait until it is transcribed and published."""
+        if not self.running:
+            return
+        self.running = False
+        time.sleep(max(0.0, self.until_s - time.monotonic()))
+        self.course.end(self.secretary)
+        self.course.finished(self.judge, self.recording)
+
+
 @pytest.fixture(scope="session")
-def demo_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoCourt]:
-    """The demo's court with its hearing recorded, transcribed and published; its room is idle again."""
+def sitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sitting]:
+    """A hearing that is recorded in real time."""
     clock, show = SystemClock(), sample_show(RECORDED_S)
     with running(Settings(), tmp_path_factory.mktemp("court"), show, 0, clock.utc()) as stage:
         accounts = {person.role: (person.username, person.password) for person in reversed(stage.people)}
         course = Course(stage, show, clock, say=lambda _line: None)
         with Client(stage.url, *accounts["secretary"]) as secretary, Client(stage.url, *accounts["judge"]) as judge:
-            recording = course.record(secretary)
-            course.finished(judge, recording)
-        yield DemoCourt(stage.url, accounts, recording)
+            recording = course.begin(secretary)
+            until_s = time.monotonic() + RECORDED_S
+            yield Sitting(stage.url, accounts, recording, course, secretary, judge, until_s)
+
+
+@pytest.fixture(scope="session")
+def demo_court(sitting: Sitting) -> DemoCourt:
+    """The demo's court with its hearing recorded, transcribed and published; its room is idle again."""
+    sitting.finish()
+    return DemoCourt(sitting.base_url, sitting.accounts, sitting.recording)

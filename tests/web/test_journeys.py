@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
+from tests.web.conftest import Sitting
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +88,36 @@ def longest_word(said: list[dict[str, Any]]) -> str:
     """A word that is in the text for certain: the longest of purely Cyrillic letters."""
     words = [word["text"].strip(" .,!?—«»") for u in said for word in u["words"]]
     return max((str(w) for w in words if re.fullmatch(r"[А-Яа-яЁё]+", w)), key=len)
+
+
+# --- while it runs ---------------------------------------------------------------------------
+
+
+def test_watching_a_hearing_that_runs(open_page: OpenPage, sitting: Sitting, shots: Path) -> None:
+    """It comes first: the recording that the others look at ends here."""
+    assert sitting.running
+    page, phone = open_page(), open_page(PHONE)
+    sign_in(page, sitting, "judge", f"/recordings/{sitting.recording}")
+    state = page.get_by_test_id("live-state")
+    wait_for(state.is_visible, 30, "the live copy")
+    wait_for_media(page, "m?.readyState >= 2", "picture or sound")
+    page.get_by_role("button", name="Тікелейге өту").click()
+    expect(state).to_contain_text("Тікелей")
+    wait_for_media(page, "!m.paused && m.currentTime > 8", "the present to be played")
+    expect(page.locator("article").first).to_be_visible(timeout=20_000)
+    page.screenshot(path=shots / "live-desktop.png", full_page=True)
+    sign_in(phone, sitting, "party", f"/recordings/{sitting.recording}")
+    wait_for_media(phone, "m?.readyState >= 2", "picture or sound")
+    phone.screenshot(path=shots / "live-phone.png", full_page=True)
+    page.locator("article button").first.click()
+    wait_for_media(page, "!m.paused && m.currentTime < 15", "what was said first")
+    before_s = media(page, "m.currentTime")
+    sitting.finish()
+    # The final copies take the place of the live one, and playing goes on where it was.
+    expect(state).to_be_hidden(timeout=30_000)
+    wait_for_media(page, "!m.paused && m.readyState >= 2", "the final copy to be played")
+    assert media(page, "m.currentTime") > before_s + 5
+    expect(phone.get_by_role("slider", name="Отырыс уақыты")).to_be_visible(timeout=30_000)
 
 
 # --- signing in ------------------------------------------------------------------------------
