@@ -20,6 +20,7 @@ from api.routes import (
     health,
     hearings,
     live,
+    marks,
     media,
     recordings,
     rooms,
@@ -37,7 +38,7 @@ from config.threads import to_its_end
 log = logging.getLogger(__name__)
 
 API = "/api/v1"
-PARTS = (session, hearings, recordings, live, media, bundle, search, rooms, agents, agent, enrolment)
+PARTS = (session, hearings, recordings, marks, live, media, bundle, search, rooms, agents, agent, enrolment)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:

@@ -9,17 +9,19 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 
 from api.problems import Forged, NoSession
 from api.services import Services, Use
-from archive.db import audit, rooms
+from archive.db import audit, marks, rooms
 from archive.db.agents import Agent, agent_by_token
 from archive.db.hearings import Standing, standing, standing_of_recording
 from archive.db.people import Person
 from archive.db.sessions import SignedIn
 from archive.domain import ids
-from archive.domain.access import Action, CourtAction, Decision, decide_in_court
+from archive.domain.access import AccessClass, Action, CourtAction, Decision, decide_in_court
 from archive.domain.errors import BadInput, Denied, Gone, NotFound
+from archive.domain.marks import Mark
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 COOKIE, SECURE_COOKIE = "tyndau", "__Host-tyndau"
@@ -131,6 +133,11 @@ def _admitted(services: Services, person: Person, found: Standing | None, action
         raise Gone("the recording was destroyed when its term was over; the court has the record of that")
     decision.require()
     return found
+
+
+def hidden(session: Session, who: SignedIn, found: Standing, recording: str, action: Action) -> tuple[Mark, ...]:
+    """The marks that keep `who` from doing `action` with their spans: all of them where it is not allowed at all."""
+    return marks.hidden(session, recording, found.clearance(who.person, action) or AccessClass.OPEN)
 
 
 def note(services: Services, person: Person, action: str, decision: Decision, subject: Subject) -> None:

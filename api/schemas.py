@@ -18,6 +18,7 @@ def _no_nul(text: str) -> str:
 
 Line = Annotated[str, Field(max_length=1000), AfterValidator(_no_nul)]
 Ranges = list[tuple[int, int]]
+Milliseconds = Annotated[int, Field(ge=0, lt=1 << 40)]
 
 
 class Asked(BaseModel):
@@ -118,7 +119,7 @@ class Hearing(BaseModel):
     judge: str | None
     participants: list[Participant]
     recordings: list[RecordingSummary]
-    may: list[Literal["view", "read", "start", "stop", "pause", "mark", "bundle"]]
+    may: list[Literal["view", "read", "start", "stop", "pause", "mark", "bundle", "seal", "unseal"]]
 
 
 class HearingPage(BaseModel):
@@ -225,6 +226,58 @@ class TranscriptState(BaseModel):
     revision: str | None
 
 
+class Withheld(BaseModel):
+    """A span of which I may not have all; `end_ms` null = as long as the recording runs."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    start_ms: int
+    end_ms: int | None
+    access_class: Literal["closed", "sealed"] = Field(alias="class")
+    picture: Literal["shown", "blurred", "black"]
+    sound: Literal["heard", "disguised", "silent"]
+
+
+class MarkAsked(Asked):
+    """A span to be closed or sealed. Without `start_ms` from now on; without `end_ms` as long as the recording runs."""
+
+    start_ms: Milliseconds | None = None
+    end_ms: Milliseconds | None = None
+    access_class: Literal["closed", "sealed"] = Field(default="sealed", alias="class")
+    picture: Literal["shown", "blurred", "black"] = "black"
+    sound: Literal["heard", "disguised", "silent"] = "silent"
+    ground: Line
+
+
+class MarkMade(BaseModel):
+    id: UUID
+
+
+class GroundGiven(Asked):
+    """Why something is taken back."""
+
+    ground: Line
+
+
+class ClassAsked(Asked):
+    """How public a hearing is from now on."""
+
+    access_class: Literal["open", "closed", "sealed"] = Field(alias="class")
+    ground: Line
+
+
+class Mark(Withheld):
+    """A mark as those who may set one see it."""
+
+    id: UUID
+    ground: str
+    by: str
+    role: str
+    created_utc: str
+    lifted_utc: str | None
+    lifted_by: str | None
+    lift_ground: str | None
+
+
 class Verified(BaseModel):
     state: Literal["pending", "ok", "failed"]
     at_utc: str | None
@@ -247,6 +300,7 @@ class Recording(BaseModel):
     events: list[Event]
     media: Media | None
     live_media: Media | None
+    withheld: list[Withheld]
     transcript: TranscriptState
     verified: Verified
 
@@ -278,6 +332,7 @@ class Transcript(BaseModel):
     state: Literal["none", "draft", "final"]
     revision: str | None
     utterances: list[Utterance]
+    withheld: list[Withheld]
 
 
 class Progress(BaseModel):

@@ -12,10 +12,12 @@ from archive.db import recordings as rec
 from archive.db.alarms import Alarm
 from archive.db.assignment import Unassigned
 from archive.db.hearings import Hearing, Names
+from archive.db.marks import Told
 from archive.db.people import Person
 from archive.db.rooms import Order, Room
 from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
+from archive.domain.marks import Mark, Sound
 from archive.domain.terms import role_term
 from archive.domain.wall import iso
 from archive.publish.live import MASTER
@@ -23,7 +25,17 @@ from archive.publish.live_copy import MIX
 from archive.search.find import Answer, Found
 from config.codes import CODES
 
-DEEDS = (Action.VIEW, Action.READ, Action.START, Action.STOP, Action.PAUSE, Action.MARK, Action.BUNDLE)
+DEEDS = (
+    Action.VIEW,
+    Action.READ,
+    Action.START,
+    Action.STOP,
+    Action.PAUSE,
+    Action.MARK,
+    Action.BUNDLE,
+    Action.SEAL,
+    Action.UNSEAL,
+)
 RUNNING = ("recording", "paused", "closing")
 
 
@@ -95,9 +107,41 @@ def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[st
         events=[s.Event(at_ms=n.at_ms, code=n.code, text=n.text) for n in one.notes] if allowed[Action.DETAILS] else [],
         media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
         live_media=live_media(one) if allowed[Action.VIEW] else None,
+        withheld=withheld(one.unseen),
         transcript=s.TranscriptState(state=text.state.value, revision=_revision(text)),
         verified=_verified(one),
     )
+
+
+def withheld(hidden: Iterable[Mark]) -> list[s.Withheld]:
+    """What of a recording is concealed from the person, without the grounds."""
+    return [s.Withheld.model_validate(_span(one)) for one in hidden]
+
+
+def mark(one: Told) -> s.Mark:
+    return s.Mark.model_validate(
+        {
+            **_span(one.mark),
+            "id": one.mark.id,
+            "ground": one.ground,
+            "by": one.by,
+            "role": one.role,
+            "created_utc": iso(one.created_utc),
+            "lifted_utc": _iso(one.lifted_utc),
+            "lifted_by": one.lifted_by,
+            "lift_ground": one.lift_ground,
+        }
+    )
+
+
+def _span(one: Mark) -> dict[str, Any]:
+    return {
+        "start_ms": one.start_ms,
+        "end_ms": one.end_ms,
+        "class": one.access_class.value,
+        "picture": one.picture.value,
+        "sound": one.sound.value,
+    }
 
 
 def unassigned(one: Unassigned) -> s.Unassigned:
@@ -205,12 +249,15 @@ def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
     )
 
 
-def transcript(recording_id: str, text: rec.Text, said: Iterable[rec.Said], roles: Mapping[str, str]) -> s.Transcript:
+def transcript(
+    recording_id: str, text: rec.Text, said: Iterable[rec.Said], roles: Mapping[str, str], unread: Iterable[Mark] = ()
+) -> s.Transcript:
     return s.Transcript(
         recording=recording_id,
         state=text.state.value,
         revision=_revision(text),
         utterances=[utterance(one, roles) for one in said],
+        withheld=withheld(mark for mark in unread if mark.sound is Sound.SILENT),
     )
 
 

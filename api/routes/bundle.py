@@ -11,7 +11,8 @@ from api import bundle as bundles
 from api import guard
 from api.guard import Subject, Who
 from api.services import Use
-from archive.domain.access import Action
+from archive.domain.access import Action, Decision
+from archive.domain.errors import Denied
 
 router = APIRouter(prefix="/recordings", tags=["bundle"])
 
@@ -21,6 +22,10 @@ def bundle(recording: str, who: Who, services: Use) -> StreamingResponse:
     """A zip with media, chain, manifest, signature, key, and what verifies them with common tools."""
     standing = guard.to_recording(services, who, recording, Action.BUNDLE)
     with services.sessions() as session:
+        if guard.hidden(session, who, standing, recording, Action.BUNDLE):
+            sealed = Decision(False, True, "mark")
+            guard.note(services, who.person, Action.BUNDLE.value, sealed, Subject(standing.hearing, recording))
+            raise Denied("a part of the recording is sealed, and a bundle shows all of it; ask the judge")
         contents = bundles.contents(session, services.evidence, recording)
     decision = standing.decide(who.person, Action.BUNDLE)
     guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording))

@@ -39,7 +39,7 @@ async def live(
 ) -> StreamingResponse:
     """Server-sent events `state`, `recording` and, for whoever reads drafts, `utterance`."""
     room = await run_in_threadpool(_room, services, recording)
-    news = await run_in_threadpool(News, services, recording, standing, reads_drafts(who, standing))
+    news = await run_in_threadpool(News, services, recording, who, standing)
 
     async def read() -> Iterable[Event]:
         try:
@@ -64,7 +64,7 @@ def _still(services: Services, request: Request, recording: str, news: News) -> 
         who: SignedIn | None = guard.still_signed_in(request, services)
         if who is None:
             return False
-        news.drafts = reads_drafts(who, guard.to_recording(services, who, recording, Action.LEVELS))
+        news.watched_by(who, guard.to_recording(services, who, recording, Action.LEVELS))
     except Unavailable:
         return True
     except TyndauError:
@@ -75,24 +75,31 @@ def _still(services: Services, request: Request, recording: str, news: News) -> 
 class News:
     """What one stream has not sent yet. What was said before it began the page fetches by itself."""
 
-    def __init__(self, services: Services, recording: str, standing: Standing, drafts: bool) -> None:
+    def __init__(self, services: Services, recording: str, who: SignedIn, standing: Standing) -> None:
         self._services = services
         self._recording = recording
         self._hearing = standing.hearing
-        self.drafts = drafts
+        self.watched_by(who, standing)
         self._fresh: Callable[[Iterable[Event]], list[Event]] = sse.new_only()
         with services.sessions() as session:
             self._room = rooms.room_of_recording(session, recording)
             self._sent = db.last_draft_seq(session, recording)
 
+    def watched_by(self, who: SignedIn, standing: Standing) -> None:
+        """Who watches, and how he or she stands to the recording by now."""
+        self._who, self._standing = who, standing
+        self.drafts = reads_drafts(who, standing)
+
     def read(self) -> list[Event]:
         """State and counts if they changed, and the utterances since the last call."""
         with self._services.sessions() as session:
+            unseen = guard.hidden(session, self._who, self._standing, self._recording, Action.VIEW)
+            unread = guard.hidden(session, self._who, self._standing, self._recording, Action.READ_DRAFT)
             state = rooms.agent_state(session, self._recording)
             wrong = alarms.open_alarms(session, [self._room], alarms.CENTRE) if self._room else []
-            progress = db.progress(session, self._recording)
+            progress = db.progress(session, self._recording, unseen)
             roles = search.channel_roles(session, self._hearing) if self.drafts else {}
-            said = db.drafted(session, self._recording, self._sent) if self.drafts else []
+            said = db.drafted(session, self._recording, self._sent, unread) if self.drafts else []
         if said:
             self._sent = said[-1].seq
         events = []

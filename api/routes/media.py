@@ -19,6 +19,8 @@ from api.guard import Who
 from api.problems import RANGE, problem
 from api.services import Services, Use
 from archive.db import recordings as db
+from archive.db.hearings import Standing
+from archive.db.sessions import SignedIn
 from archive.domain.access import Action
 from archive.domain.errors import NotFound
 from archive.storage.port import ObjectStore
@@ -50,7 +52,7 @@ def media(recording: str, path: str, request: Request, who: Who, services: Use) 
     """A file of the access copies, or one byte range of it."""
     actions = (Action.VIEW, Action.READ) if _WORDS.fullmatch(path) else (Action.VIEW,)
     standings = {action: guard.to_recording(services, who, recording, action) for action in actions}
-    file = _published(services, recording, path)
+    file = _published(services, who, standings[Action.VIEW], recording, path)
     for action, standing in standings.items():
         guard.note_viewing(services, who, standing, recording, action)
     try:
@@ -66,21 +68,24 @@ def media(recording: str, path: str, request: Request, who: Who, services: Use) 
 def live_media(recording: str, path: str, who: Who, services: Use) -> Response:
     """A playlist or part of a recording that has no access copies yet; all of it is made when it is asked for."""
     standing = guard.to_recording(services, who, recording, Action.VIEW)
-    file = services.live.file(recording, path)
+    with services.sessions() as session:
+        hidden = guard.hidden(session, who, standing, recording, Action.VIEW)
+    file = services.live.file(recording, path, hidden)
     guard.note_viewing(services, who, standing, recording, Action.VIEW)
     return Response(file.data, media_type=file.content_type)
 
 
-def _published(services: Services, recording: str, path: str) -> File:
+def _published(services: Services, who: SignedIn, standing: Standing, recording: str, path: str) -> File:
     """The file of this name in the copy that the path names.
 
     Raises:
-        NotFound: no such copy, or it lists no such file.
+        NotFound: no such copy, it conceals more or less than `who` may have, or it lists no such file.
     """
     match = _PATH.fullmatch(path)
     if match:
         with services.sessions() as session:
-            copy = db.copy_of_version(session, recording, int(match[1]))
+            hidden = guard.hidden(session, who, standing, recording, Action.VIEW)
+            copy = db.copy_of_version(session, recording, int(match[1]), hidden)
         about = copy.contents.get("files", {}).get(match[2]) if copy else None
         if copy and about:
             return File(copy.prefix + match[2], int(about["size"]), str(about["content_type"]))

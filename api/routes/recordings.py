@@ -16,6 +16,7 @@ from archive.db.hearings import Standing
 from archive.domain.access import Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.ids import RECORDING_ID
+from archive.domain.transcript import TranscriptState
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -53,7 +54,9 @@ def recording(recording: str, who: Who, services: Use) -> s.Recording:
     """The recording as I may see it."""
     standing = guard.to_recording(services, who, recording, Action.LIST)
     with services.sessions() as session:
-        found = db.recording(session, recording)
+        unseen = guard.hidden(session, who, standing, recording, Action.VIEW)
+        unread = guard.hidden(session, who, standing, recording, Action.READ)
+        found = db.recording(session, recording, unseen, unread)
         of = hearings.hearing(session, who.person, standing.hearing)
         roles = search.channel_roles(session, standing.hearing)
         text = db.newest_text(session, recording, drafts=reads_drafts(who, standing))
@@ -75,10 +78,12 @@ def transcript(
     standing = guard.to_recording(services, who, recording, Action.READ)
     with services.sessions() as session:
         text = db.newest_text(session, recording, drafts=reads_drafts(who, standing))
+        action = Action.READ_DRAFT if text.state is TranscriptState.DRAFT else Action.READ
+        unread = guard.hidden(session, who, standing, recording, action)
         said = []
         if text.revision is not None:
-            said = db.said(session, recording, text.revision, -1 if after is None else after)
+            said = db.said(session, recording, text.revision, -1 if after is None else after, unread)
         roles = search.channel_roles(session, standing.hearing)
     if said:
         guard.note_viewing(services, who, standing, recording, Action.READ)
-    return shapes.transcript(recording, text, said, roles)
+    return shapes.transcript(recording, text, said, roles, unread)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db.marks import marks_card, orders_card, restore_orders
 from archive.domain.wall import parse_iso
 from archive.jobs.defer import defer
 
@@ -60,6 +61,7 @@ def card(session: Session, recording: str) -> dict[str, Any] | None:
             "courtroom": _code(session, agent.courtroom_id),
         },
         "hearing": _hearing(session, hearing, case) if hearing and case else None,
+        "marks": marks_card(session, recording),
         **_places(session, rooms, case),
     }
 
@@ -98,6 +100,7 @@ def _hearing(session: Session, row: t.Hearing, case: t.Case) -> dict[str, Any]:
         "courtroom": _code(session, row.courtroom_id),
         "scheduled_utc": _moment(row.scheduled_utc),
         "access_class": row.access_class,
+        "class_orders": orders_card(session, row.id),
         "automatic": row.automatic,
         "recorded": row.recorded,
         "cancelled_utc": _moment(row.cancelled_utc),
@@ -159,6 +162,7 @@ def restore(session: Session, told: Mapping[str, Any]) -> uuid.UUID | None:
             removed = _read(one["removed_utc"])
             fields = ("name", "role", "channel")
             _put(session, t.Participant, one, fields, hearing_id=id_, user_id=user, removed_utc=removed)
+        restore_orders(session, id_, hearing.get("class_orders", ()))
     return id_
 
 

@@ -30,6 +30,7 @@ from archive.db.agents import (
     waiting_commands,
 )
 from archive.db.cards import queue_cards, recordings_of
+from archive.db.marks import ordered
 from archive.domain.access import AccessClass
 from archive.domain.errors import BadInput, Damaged
 from archive.domain.ids import check_name
@@ -97,6 +98,8 @@ def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
         "recorded": bool(hearing.get("recorded", True)),
         "cancelled_utc": func.now() if hearing.get("cancelled") else None,
     }
+    set_by_court = select(t.Hearing.access_class).where(t.Hearing.external_id == hearing["external_id"], ordered())
+    values["access_class"] = session.scalar(set_by_court.with_for_update()) or values["access_class"]
     made = _upsert(session, t.Hearing, {"external_id": hearing["external_id"]}, values)
     _import_participants(session, made, hearing.get("participants", ()))
     queue_cards(session, recordings_of(session, made))

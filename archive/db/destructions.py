@@ -22,6 +22,7 @@ DESTROYED: tuple[type[t.Base], ...] = (
     t.Utterance,
     t.Transcript,
     t.AccessCopy,
+    t.Mark,
     t.Event,
     t.Gap,
     t.Segment,

@@ -57,6 +57,10 @@ class Standing:
         """Whether `person` may do `action` with this hearing."""
         return access.decide(person.role, self.relations, self.access_class, action, self.granted)
 
+    def clearance(self, person: Person, action: Action) -> AccessClass | None:
+        """Up to which class of span `person` may do `action`; None when not at all."""
+        return access.clearance(person.role, self.relations, self.access_class, action, self.granted)
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -122,11 +126,11 @@ class Wanted:
 # --- the access table as SQL ---------------------------------------------------------------------
 
 
-def may(person: Person, action: Action) -> ColumnElement[bool]:
-    """A condition on `hearings`: `person` may do `action`."""
+def may(person: Person, action: Action, access_class: Any = t.Hearing.access_class) -> ColumnElement[bool]:
+    """A condition on `hearings`: `person` may do `action`, were the hearing of `access_class`."""
     rows = [
         and_(
-            t.Hearing.access_class.in_([c.value for c in rule.classes]),
+            access_class.in_([c.value for c in rule.classes]),
             or_(*(_holds(person, relation) for relation in sorted(rule.relations))),
         )
         for rule in access.rules_for(person.role, action)
@@ -291,7 +295,7 @@ def current_state() -> ColumnElement[str]:
     """The HearingState of a row of `hearings`, derived from its recordings."""
     own = t.Recording.hearing_id == t.Hearing.id
     running = t.Recording.manifest_sha256.is_(None)
-    copied = exists().where(t.AccessCopy.recording_id == t.Recording.id)
+    copied = exists().where(t.AccessCopy.recording_id == t.Recording.id, t.AccessCopy.marks == "")
     last_turn = (
         select(t.Event.kind)
         .join(t.Recording, t.Recording.id == t.Event.recording_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from archive.db import tables as t
 from archive.db.hearings import RecordingState, duration_ms, recording_state
 from archive.domain.events import UNDO, undone
+from archive.domain.marks import Mark, digest, wordless
 from archive.domain.transcript import TranscriptState
 from archive.domain.wall import ms_between
 
@@ -100,6 +101,7 @@ class Recording:
     pauses: tuple[Pause, ...]
     notes: tuple[Note, ...]
     copy: Copy | None
+    unseen: tuple[Mark, ...]  # marks that are concealed in `copy`
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,13 @@ class StoredSegment:
     size_bytes: int
 
 
-def recording(session: Session, id_: str) -> Recording | None:
-    """The whole of it; None when unknown or assigned to no hearing."""
+def recording(
+    session: Session, id_: str, unseen: tuple[Mark, ...] = (), unread: Sequence[Mark] = ()
+) -> Recording | None:
+    """What is left of it: `unseen` marks conceal picture and sound, `unread` ones words.
+
+    None when unknown or assigned to no hearing.
+    """
     row = session.get(t.Recording, id_)
     if row is None or row.hearing_id is None:
         return None
@@ -142,24 +149,26 @@ def recording(session: Session, id_: str) -> Recording | None:
         duration_ms=duration_ms(row),
         verified_utc=row.verified_utc,
         verified_ok=row.verified_ok,
-        progress=_progress(session, row),
+        progress=_progress(session, row, unseen),
         sources=_sources(session, id_),
         pauses=pauses,
-        notes=notes,
-        copy=newest_copy(session, id_),
+        notes=tuple(note for note in notes if not wordless(unread, note.at_ms, note.at_ms)),
+        copy=newest_copy(session, id_, unseen),
+        unseen=unseen,
     )
 
 
-def progress(session: Session, id_: str) -> Progress | None:
+def progress(session: Session, id_: str, hidden: Sequence[Mark] = ()) -> Progress | None:
     """What changes; None when there is no such recording."""
     row = session.get(t.Recording, id_, populate_existing=True)
-    return _progress(session, row) if row else None
+    return _progress(session, row, hidden) if row else None
 
 
-def _progress(session: Session, row: t.Recording) -> Progress:
+def _progress(session: Session, row: t.Recording, hidden: Sequence[Mark]) -> Progress:
     count = select(func.count()).select_from(t.Segment).where(t.Segment.recording_id == row.id)
     gaps = select(t.Gap).where(t.Gap.recording_id == row.id).order_by(t.Gap.start_ms, t.Gap.seq)
-    ready = select(func.count()).select_from(t.AccessCopy).where(t.AccessCopy.recording_id == row.id)
+    own = t.AccessCopy.recording_id == row.id, t.AccessCopy.marks == digest(hidden)
+    ready = select(func.count()).select_from(t.AccessCopy).where(*own)
     return Progress(
         state=recording_state(row),
         segments=session.scalar(count) or 0,
@@ -204,18 +213,18 @@ def _pause(since: t.Event, end_ms: int) -> Pause:
 # --- copies ------------------------------------------------------------------------------------------
 
 
-def newest_copy(session: Session, id_: str) -> Copy | None:
-    """The newest access copies."""
-    row = session.scalar(
-        select(t.AccessCopy).where(t.AccessCopy.recording_id == id_).order_by(t.AccessCopy.version.desc()).limit(1)
-    )
+def newest_copy(session: Session, id_: str, hidden: Sequence[Mark] = ()) -> Copy | None:
+    """The newest access copies in which exactly `hidden` is concealed."""
+    own = t.AccessCopy.recording_id == id_, t.AccessCopy.marks == digest(hidden)
+    row = session.scalar(select(t.AccessCopy).where(*own).order_by(t.AccessCopy.version.desc()).limit(1))
     return Copy(row.version, row.prefix, row.contents) if row else None
 
 
-def copy_of_version(session: Session, id_: str, version: int) -> Copy | None:
-    """One version of the access copies: a player goes on with the one it began with."""
+def copy_of_version(session: Session, id_: str, version: int, hidden: Sequence[Mark] = ()) -> Copy | None:
+    """One version of the access copies, for a player goes on with the one it began with; None where not exactly
+    `hidden` is concealed in it."""
     row = session.get(t.AccessCopy, (id_, version))
-    return Copy(row.version, row.prefix, row.contents) if row else None
+    return Copy(row.version, row.prefix, row.contents) if row and row.marks == digest(hidden) else None
 
 
 def segments(session: Session, id_: str) -> list[StoredSegment]:
@@ -228,6 +237,17 @@ def chain_lines(session: Session, id_: str) -> list[bytes]:
     """The chain's lines as they were signed, without newlines."""
     query = select(t.ChainLine.line).where(t.ChainLine.recording_id == id_).order_by(t.ChainLine.seq)
     return list(session.scalars(query))
+
+
+def length_ms(session: Session, id_: str) -> int | None:
+    """The length of the time line; None while it grows."""
+    row = session.get(t.Recording, id_)
+    return duration_ms(row) if row else None
+
+
+def started_utc(session: Session, id_: str) -> datetime | None:
+    """When its time line begins; None when it is unknown."""
+    return session.scalar(select(t.Recording.started_utc).where(t.Recording.id == id_))
 
 
 def is_closed(session: Session, id_: str) -> bool:
@@ -257,8 +277,8 @@ def newest_text(session: Session, id_: str, *, drafts: bool) -> Text:
     return Text(TranscriptState(row.state), row.revision) if row else Text(TranscriptState.NONE, None)
 
 
-def said(session: Session, id_: str, revision: int, after_seq: int = -1) -> list[Said]:
-    """The utterances of a revision whose `seq` is greater than `after_seq`, in order."""
+def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden: Sequence[Mark] = ()) -> list[Said]:
+    """The utterances of a revision behind `after_seq`, in order, without what `hidden` silences."""
     query = (
         select(t.Utterance)
         .where(t.Utterance.recording_id == id_, t.Utterance.revision == revision, t.Utterance.seq > after_seq)
@@ -267,6 +287,7 @@ def said(session: Session, id_: str, revision: int, after_seq: int = -1) -> list
     return [
         Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags)
         for u in session.scalars(query)
+        if not wordless(hidden, u.start_ms, u.end_ms)
     ]
 
 
@@ -277,9 +298,9 @@ def last_draft_seq(session: Session, id_: str) -> int:
     return -1 if last is None else last
 
 
-def drafted(session: Session, id_: str, after_seq: int) -> list[Said]:
+def drafted(session: Session, id_: str, after_seq: int, hidden: Sequence[Mark] = ()) -> list[Said]:
     """The draft's utterances behind `after_seq`; none once the final text is there."""
     newest = newest_text(session, id_, drafts=True)
     if newest.revision is None or newest.revision >= FIRST_FINAL:
         return []
-    return said(session, id_, newest.revision, after_seq)
+    return said(session, id_, newest.revision, after_seq, hidden)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.hearings import Names, may, names
+from archive.db.marks import wordless
 from archive.db.people import Person
 from archive.db.recordings import FIRST_FINAL
 from archive.domain.access import Action
@@ -139,8 +140,12 @@ def _there() -> ColumnElement[bool]:
 
 def _readable(person: Person) -> ColumnElement[bool]:
     return or_(
-        and_(t.Utterance.revision >= FIRST_FINAL, may(person, Action.READ)),
-        and_(t.Utterance.revision < FIRST_FINAL, may(person, Action.READ_DRAFT)),
+        and_(t.Utterance.revision >= FIRST_FINAL, may(person, Action.READ), ~wordless(person, Action.READ)),
+        and_(
+            t.Utterance.revision < FIRST_FINAL,
+            may(person, Action.READ_DRAFT),
+            ~wordless(person, Action.READ_DRAFT),
+        ),
     )
 
 

@@ -437,7 +437,44 @@ class AccessCopy(Base):
     made_from: Mapped[str]  # manifest SHA-256
     prefix: Mapped[str]  # in the derived bucket
     contents: Mapped[dict[str, Any]]  # renditions, playlists, peaks (contract: Recording.media)
+    marks: Mapped[str] = mapped_column(server_default=text("''"))  # digest of what is concealed; empty = nothing
     ready_utc: Mapped[datetime]
+
+
+class Mark(Base):
+    """A closed or sealed span of a recording (archive.domain.marks), with names: it outlives a lost catalogue."""
+
+    __tablename__ = "marks"
+    id: Mapped[uuid.UUID] = _id()
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"))
+    start_ms: Mapped[int]
+    end_ms: Mapped[int | None]  # null = as long as the recording runs
+    access_class: Mapped[str]
+    picture: Mapped[str]
+    sound: Mapped[str]
+    ground: Mapped[str]
+    by_username: Mapped[str]
+    by_role: Mapped[str]
+    created_utc: Mapped[datetime] = _now()
+    lifted_utc: Mapped[datetime | None]  # null = it holds
+    lifted_by: Mapped[str | None]
+    lift_ground: Mapped[str | None]
+    __table_args__ = (Index(None, "recording_id"),)
+
+
+class ClassOrder(Base):
+    """The class of a hearing as the court has set it; what the schedule says later does not change it."""
+
+    __tablename__ = "class_orders"
+    id: Mapped[uuid.UUID] = _id()
+    hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
+    access_class: Mapped[str]
+    before: Mapped[str]
+    ground: Mapped[str]
+    by_username: Mapped[str]
+    by_role: Mapped[str]
+    created_utc: Mapped[datetime] = _now()
+    __table_args__ = (Index(None, "hearing_id"),)
 
 
 # Text.

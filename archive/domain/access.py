@@ -58,6 +58,8 @@ class Action(StrEnum):
     PAUSE = "pause"  # and go on
     MARK = "mark"  # write an event into the record
     BUNDLE = "bundle"  # take a whole copy away
+    SEAL = "seal"  # close or seal a hearing, or a span of its recording
+    UNSEAL = "unseal"  # and take that back
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.OPERATOR, "o", {Relation.COURT}, Action.DETAILS),
     _rule(Role.SECRETARY, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.SECRETARY, "ocs", _OWN, *_CONTENT, *_CONTROL),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, *_CONTENT),
@@ -183,6 +187,29 @@ def decide(
         return Decision(True, True, rule.name)
     visible = bool(order) or _first(role, relations, access_class, Action.LIST) is not None
     return Decision(False, visible, "none")
+
+
+def clearance(
+    role: Role,
+    relations: AbstractSet[Relation],
+    access_class: AccessClass,
+    action: Action,
+    granted: AbstractSet[Action] = frozenset(),
+) -> AccessClass | None:
+    """The highest class, from that of the hearing on, in which `action` is allowed; None when it is not at all.
+
+    Spans of a recording may have a higher class than its hearing (archive.domain.marks).
+    """
+    classes = list(AccessClass)
+    above = classes[classes.index(access_class) :]
+    may = [one for one in above if decide(role, relations, one, action, granted).allowed]
+    return may[-1] if may and may[0] is access_class else None
+
+
+def clearances(action: Action) -> frozenset[AccessClass]:
+    """The clearances for `action` that anybody can have with some hearing; grants give the highest."""
+    found = {max(rule.classes, key=list(AccessClass).index) for rule in TABLE if action in rule.actions}
+    return frozenset(found | ({AccessClass.SEALED} if action in GRANTABLE else set()))
 
 
 def decide_in_court(role: Role, own: bool, action: CourtAction) -> Decision:

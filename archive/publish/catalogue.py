@@ -10,8 +10,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db.marks import active, lock
 from archive.db.session import notify
+from archive.domain.access import AccessClass, Action, clearances
 from archive.domain.errors import Conflict, NotFound
+from archive.domain.marks import Mark, beyond, digest
 from archive.domain.media import Source, SourceKind
 from archive.domain.transcript import TranscriptState
 from archive.jobs.defer import defer
@@ -36,10 +39,18 @@ class TextOrder:
     prefix: str
     revision: int
     transcript: str  # key in the derived bucket
+    hidden: tuple[Mark, ...]  # what is said there is left out
+
+
+def wanted(session: Session, recording: str) -> dict[str, tuple[Mark, ...]]:
+    """What is to be concealed in the sets of copies that people need, by its digest; nothing in the first one."""
+    marks = active(session, recording)
+    hidden = [beyond(marks, one) for one in sorted(clearances(Action.VIEW), key=list(AccessClass).index, reverse=True)]
+    return {digest(each): each for each in [(), *hidden]}
 
 
 def open_order(session: Session, recording: str) -> Order | None:
-    """What to publish of a closed recording; None when copies of its manifest are there already.
+    """What to publish next of a closed recording; None when all copies that are needed are there already.
 
     Raises:
         NotFound: no such recording.
@@ -51,11 +62,19 @@ def open_order(session: Session, recording: str) -> Order | None:
         raise NotFound(f"there is no recording {recording}")
     if row.manifest_sha256 is None:
         raise Conflict(f"recording {recording} is still open; access copies are made when it is closed")
-    if _published(session, recording, row.manifest_sha256):
+    needed = wanted(session, recording).items()
+    missing = (hidden for marks, hidden in needed if not _published(session, recording, row.manifest_sha256, marks))
+    hidden = next(missing, None)
+    if hidden is None:
         return None
     segments = session.scalars(select(t.Segment).where(t.Segment.recording_id == recording))
     plan = make_plan(
-        recording, row.manifest_sha256, row.started_utc, sources_of(session, recording), [_segment(s) for s in segments]
+        recording,
+        row.manifest_sha256,
+        row.started_utc,
+        sources_of(session, recording),
+        [_segment(s) for s in segments],
+        hidden,
     )
     return Order(plan, _newest(session, recording) + 1)
 
@@ -63,13 +82,14 @@ def open_order(session: Session, recording: str) -> Order | None:
 def close_order(
     session: Session, plan: Plan, version: int, prefix: str, contents: dict[str, Any], now: datetime
 ) -> bool:
-    """Make a finished set reachable; False when copies of the same manifest have become so meanwhile.
+    """Make a finished set reachable; False when an equal one has become so, or what is to be concealed has changed.
 
     Raises:
         Conflict: another set took this version.
     """
     session.execute(select(t.Recording.id).where(t.Recording.id == plan.recording).with_for_update())
-    if _published(session, plan.recording, plan.made_from):
+    marks = digest(plan.hidden)
+    if marks not in wanted(session, plan.recording) or _published(session, plan.recording, plan.made_from, marks):
         return False
     if _newest(session, plan.recording) >= version:
         raise Conflict(f"version {version} of the access copies of {plan.recording} is taken; publish it again")
@@ -80,6 +100,7 @@ def close_order(
             made_from=plan.made_from,
             prefix=prefix,
             contents=contents,
+            marks=marks,
             ready_utc=now,
         )
     )
@@ -89,20 +110,21 @@ def close_order(
 
 
 def text_order(session: Session, recording: str) -> TextOrder | None:
-    """The newest text that is not a draft and the newest copies that can be played; None when one is missing,
-    or the copies have this text already."""
-    row = _newest_copy(session, recording)
+    """The newest text that is not a draft, and copies that can be played and do not have it yet; None when there are
+    none."""
     text = session.scalar(
         select(t.Transcript)
         .where(t.Transcript.recording_id == recording, t.Transcript.state != TranscriptState.DRAFT)
         .order_by(t.Transcript.revision.desc())
         .limit(1)
     )
-    if row is None or text is None or not text.object_key or not row.contents["master"]:
+    if text is None or not text.object_key:
         return None
-    if _has_text(row, text.revision):
-        return None
-    return TextOrder(row.version, row.made_from, row.prefix, text.revision, text.object_key)
+    for marks, hidden in wanted(session, recording).items():
+        row = _newest_copy(session, recording, marks)
+        if row is not None and row.contents["master"] and not _has_text(row, text.revision):
+            return TextOrder(row.version, row.made_from, row.prefix, text.revision, text.object_key, hidden)
+    return None
 
 
 def close_text(session: Session, recording: str, order: TextOrder, made: Subtitles) -> bool:
@@ -121,14 +143,34 @@ def _has_text(row: t.AccessCopy, revision: int) -> bool:
     return text is not None and int(text["revision"]) >= revision
 
 
-def _newest_copy(session: Session, recording: str) -> t.AccessCopy | None:
-    query = select(t.AccessCopy).where(t.AccessCopy.recording_id == recording)
+def _newest_copy(session: Session, recording: str, marks: str) -> t.AccessCopy | None:
+    query = select(t.AccessCopy).where(t.AccessCopy.recording_id == recording, t.AccessCopy.marks == marks)
     return session.scalar(query.order_by(t.AccessCopy.version.desc()).limit(1))
 
 
-def _published(session: Session, recording: str, made_from: str) -> bool:
-    query = select(func.count()).where(t.AccessCopy.recording_id == recording, t.AccessCopy.made_from == made_from)
+def _published(session: Session, recording: str, made_from: str, marks: str) -> bool:
+    query = select(func.count()).where(
+        t.AccessCopy.recording_id == recording, t.AccessCopy.made_from == made_from, t.AccessCopy.marks == marks
+    )
     return bool(session.scalar(query))
+
+
+def is_offered(session: Session, recording: str, version: int) -> bool:
+    """Whether a version is in the catalogue."""
+    return session.get(t.AccessCopy, (recording, version)) is not None
+
+
+def take_out(session: Session, recording: str) -> list[str]:
+    """Let go of the sets that nobody may have any more; the prefixes of their files."""
+    lock(session, recording)
+    query = select(t.AccessCopy).where(
+        t.AccessCopy.recording_id == recording, t.AccessCopy.marks.not_in(wanted(session, recording))
+    )
+    rows = session.scalars(query).all()
+    for row in rows:
+        session.delete(row)
+    session.flush()
+    return [row.prefix for row in rows]
 
 
 def _newest(session: Session, recording: str) -> int:

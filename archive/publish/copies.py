@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.domain.errors import NotFound, StoreRefused
+from archive.domain.marks import digest
 from archive.publish.boxes import Format
 from archive.publish.finished import COPIES, statement
 from archive.publish.plan import Plan
@@ -38,6 +39,7 @@ class Copies:
     folder: Path
     contents: dict[str, Any]
     made_from: str  # SHA-256 of the manifest
+    marks: str  # digest of what is concealed
     unreadable: tuple[int, ...]  # seqs of segments that are holes in these copies
 
 
@@ -67,7 +69,9 @@ def make_copies(plan: Plan, evidence: ObjectStore, folder: Path, scratch: Path) 
     posters = [c.poster for c in work.cameras.values() if c.poster]
     if posters:
         (folder / "poster.jpg").write_bytes(posters[0])
-    return Copies(folder, _contents(work, folder, bool(posters)), plan.made_from, tuple(work.unreadable))
+    return Copies(
+        folder, _contents(work, folder, bool(posters)), plan.made_from, digest(plan.hidden), tuple(work.unreadable)
+    )
 
 
 def upload(copies: Copies, derived: ObjectStore, prefix: str) -> bool:
@@ -80,7 +84,9 @@ def upload(copies: Copies, derived: ObjectStore, prefix: str) -> bool:
     """
     files = copies.contents["files"].items()
     whole = all(_keep(derived, prefix + path, copies.folder / path, about["content_type"]) for path, about in files)
-    return whole and _keep(derived, prefix + COPIES, statement(copies.made_from, copies.contents), _TYPES[".json"])
+    return whole and _keep(
+        derived, prefix + COPIES, statement(copies.made_from, copies.marks, copies.contents), _TYPES[".json"]
+    )
 
 
 def _keep(store: ObjectStore, key: str, body: bytes | Path, content_type: str) -> bool:
@@ -111,7 +117,8 @@ def _put(plan: Plan, folder: Path, rendition: Rendition, name: str) -> Listed:
 
 
 def _main_format(rendition: Rendition) -> Format:
-    return next(file.format for file in rendition.files if not file.path.endswith(".none.mp4"))
+    own = (file.format for file in rendition.files if not file.path.endswith(".none.mp4"))
+    return next(own, rendition.files[0].format)  # a picture may be concealed as a whole
 
 
 def _put_peaks(folder: Path, stem: str, peaks: Peaks) -> None:

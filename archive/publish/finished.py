@@ -26,6 +26,7 @@ class Finished(NamedTuple):
     made_from: str  # SHA-256 of the manifest
     prefix: str
     contents: dict[str, Any]
+    marks: str  # digest of what is concealed
 
 
 def prefix_of(recording: str, version: int) -> str:
@@ -33,9 +34,9 @@ def prefix_of(recording: str, version: int) -> str:
     return f"{recording}/media/v{version}/"
 
 
-def statement(made_from: str, contents: dict[str, Any]) -> bytes:
+def statement(made_from: str, marks: str, contents: dict[str, Any]) -> bytes:
     """The bytes of copies.json: equal for equal copies."""
-    about = {"format": FORMAT, "made_from": made_from, "contents": contents}
+    about = {"format": FORMAT, "made_from": made_from, "marks": marks, "contents": contents}
     return json.dumps(about, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -65,8 +66,8 @@ def _read(derived: ObjectStore, recording: str, version: int, sizes: dict[str, i
             about = json.loads(body.read(_LONGEST))
         contents = about["contents"]
         whole = all(sizes.get(path) == file["size"] for path, file in contents["files"].items())
-        made_from = about["made_from"]
-        known = about["format"] == FORMAT and isinstance(made_from, str)
+        made_from, marks = about["made_from"], about["marks"]
+        known = about["format"] == FORMAT and isinstance(made_from, str) and isinstance(marks, str)
     except (NotFound, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Finished(version, made_from, prefix, contents) if known and whole else None
+    return Finished(version, made_from, prefix, contents, marks) if known and whole else None

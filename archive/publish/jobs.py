@@ -17,9 +17,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from archive.domain.errors import StoreRefused
+from archive.domain.errors import StoreRefused, Unavailable
+from archive.domain.marks import wordless
 from archive.domain.transcript_file import from_dict
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
@@ -27,29 +29,50 @@ from archive.publish import catalogue
 from archive.publish.copies import MASTER, Copies, make_copies, upload
 from archive.publish.finished import prefix_of
 from archive.publish.subtitles import Source, make_subtitles
-from archive.storage.port import ObjectStore
+from archive.storage.port import ObjectStore, VersionedStore
 
 _VERSIONS_TRIED = 20
 
 
 @task("publish.recording", queue="media")
 def publish_recording(context: JobContext, *, recording: str) -> None:
-    """Publish a closed recording, once per manifest.
+    """Publish a closed recording: once per manifest for each set of marks that somebody may not see through.
 
     Raises:
         NotFound, Conflict, BadInput: as catalogue.open_order.
         StoreUnavailable, StoreRefused: a bucket does not answer, or says no.
     """
-    with context.sessions() as session:
-        order = catalogue.open_order(session, recording)
-    if order is None:
-        return
+    for _ in range(_VERSIONS_TRIED):
+        with context.sessions() as session:
+            order = catalogue.open_order(session, recording)
+        if order is None:
+            break
+        _publish(context, recording, order)
+    else:
+        raise Unavailable(f"the marks of {recording} change faster than it can be published; it is tried again")
+    with context.sessions.begin() as session:
+        unwanted = catalogue.take_out(session, recording)
+    for prefix in unwanted:
+        _remove(context.derived, prefix)
+
+
+def _publish(context: JobContext, recording: str, order: catalogue.Order) -> None:
     with _workplace(context.settings.data_dir / "publish") as place:
         copies = make_copies(order.plan, context.evidence, place / "copies", place / "segment")
         version = _store(copies, context.derived, recording, order.version)
+    prefix = prefix_of(recording, version)
     with context.sessions.begin() as session:
-        prefix = prefix_of(recording, version)
-        catalogue.close_order(session, order.plan, version, prefix, copies.contents, context.clock.utc())
+        now = context.clock.utc()
+        catalogue.close_order(session, order.plan, version, prefix, copies.contents, now)
+        offered = catalogue.is_offered(session, recording, version)
+    if not offered:
+        _remove(context.derived, prefix)
+
+
+def _remove(store: VersionedStore, prefix: str) -> None:
+    """Copies that nobody may have; nothing refers to them."""
+    for version in list(store.versions(prefix)):
+        store.delete(version)
 
 
 @task("publish.text", queue="media")
@@ -61,14 +84,21 @@ def publish_text(context: JobContext, *, recording: str) -> None:
         NotFound: the stored text or master playlist is gone.
         StoreUnavailable, StoreRefused: the bucket does not answer, or says no.
     """
-    with context.sessions() as session:
-        order = catalogue.text_order(session, recording)
-    if order is None:
-        return
+    while True:
+        with context.sessions() as session:
+            order = catalogue.text_order(session, recording)
+        if order is None:
+            return
+        _publish_text(context, recording, order)
+
+
+def _publish_text(context: JobContext, recording: str, order: catalogue.TextOrder) -> None:
     document = _read(context.derived, order.transcript)
     source = Source(order.made_from, order.revision, hashlib.sha256(document).hexdigest())
     master = _read(context.derived, order.prefix + MASTER).decode()
-    made = make_subtitles(from_dict(json.loads(document)), source, master)
+    transcript = from_dict(json.loads(document))
+    said = (one for one in transcript.utterances if not wordless(order.hidden, one.start_ms, one.end_ms))
+    made = make_subtitles(replace(transcript, utterances=tuple(said)), source, master)
     for path, (body, content_type) in made.files.items():
         context.derived.put(order.prefix + path, body, content_type=content_type)
     with context.sessions.begin() as session:

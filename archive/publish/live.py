@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.db.session import Sessions
 from archive.domain.errors import NotFound
+from archive.domain.marks import Mark
 from archive.domain.media import TICKS_PER_S, Source
 from archive.publish.boxes import Picture
 from archive.publish.live_catalogue import LiveRecording, arrived, live_recording
-from archive.publish.live_copy import MIX, Copy, Rendition, mix_of, picture_of
+from archive.publish.live_copy import MIX, Copy, Rendition, concealed, mix_of, picture_of, touches
 from archive.publish.live_line import LiveLine
 from archive.publish.live_parts import Parts, encoder_format, missing
 from archive.publish.live_playlists import live_playlist
 from archive.publish.live_segment import PICTURE
+from archive.publish.plan import Span
 from archive.publish.playlists import Listed, master_playlist
 from archive.publish.shared import Shared
 from archive.storage.port import ObjectStore
@@ -53,24 +56,28 @@ class Live:
         self._shared = Shared(cache_bytes)
         self._parts = Parts(evidence, self._shared)
 
-    def file(self, recording: str, path: str) -> File:
-        """A playlist, header or part of the live copy.
+    def file(self, recording: str, path: str, hidden: Sequence[Mark] = ()) -> File:
+        """A playlist, header or part of the live copy; what `hidden` conceals is black and silent in it.
 
         Raises:
-            NotFound: the recording has access copies, or there is no such file (yet).
+            NotFound: the recording has access copies for whoever asks, or there is no such file (yet).
             StoreUnavailable, DatabaseUnavailable: they do not answer.
         """
-        copy = self._copy(recording)
+        copy = self._copy(recording, hidden)
         if path == MASTER:
             return File(PLAYLIST_TYPE, self._master(copy).encode())
         if path.endswith(".m3u8"):
             rendition = self._rendition(copy, path.removesuffix(".m3u8"))
-            return File(PLAYLIST_TYPE, _playlist(copy, rendition).encode())
+            return File(PLAYLIST_TYPE, _playlist(copy, rendition, concealed(rendition, hidden)).encode())
         stem, _, name = path.rpartition("/")
         match = _NAME.fullmatch(name)
         if match is None:
             raise missing()
         rendition = self._rendition(copy, stem)
+        if match["number"] and (spans := concealed(rendition, hidden)):
+            span = copy.span_of(rendition, int(match["number"]))
+            if span is not None and touches(span, spans):
+                return File(MEDIA_TYPE, self._parts.silence(rendition, span))
         return File(MEDIA_TYPE, self._shared.get((recording, path), lambda: self._media(copy, rendition, match), len))
 
     def _media(self, copy: Copy, rendition: Rendition, name: re.Match[str]) -> bytes:
@@ -81,12 +88,10 @@ class Live:
         part = self._parts.encoded if rendition.encoded else self._parts.own
         return part(copy, rendition, int(name["number"]))
 
-    def _copy(self, recording: str) -> Copy:
+    def _copy(self, recording: str, hidden: Sequence[Mark]) -> Copy:
         with self._sessions() as session:
-            found = live_recording(session, recording)
+            found = live_recording(session, recording, hidden)
         if found is None:
-            with self._lock:
-                self._copies.pop(recording, None)
             raise NotFound("there is no live copy; load the recording again")
         with self._lock:
             copy = self._copies.get(recording)
@@ -151,9 +156,9 @@ class Live:
         raise missing()
 
 
-def _playlist(copy: Copy, rendition: Rendition) -> str:
+def _playlist(copy: Copy, rendition: Rendition, hidden: Sequence[Span]) -> str:
     with copy.lock:
-        lines, ended = copy.lines(rendition), copy.line.ended
+        lines, ended = copy.lines(rendition, hidden), copy.line.ended
     if not lines:
         raise missing()
     return live_playlist(lines, rendition.stem.rpartition("/")[2], copy.recording.zero_utc, ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.domain.marks import Mark, digest
 from archive.domain.media import Source
 from archive.domain.wall import ms_between, parse_iso
 from archive.publish.catalogue import sources_of
@@ -27,10 +29,11 @@ class LiveRecording:
     closed: bool
 
 
-def live_recording(session: Session, recording: str) -> LiveRecording | None:
-    """None when there is no such recording, or it has access copies, which are to be played instead."""
+def live_recording(session: Session, recording: str, hidden: Sequence[Mark] = ()) -> LiveRecording | None:
+    """None when there is no such recording, or it has access copies in which exactly `hidden` is concealed: they
+    are to be played instead."""
     row = session.get(t.Recording, recording)
-    copies = select(func.count()).where(t.AccessCopy.recording_id == recording)
+    copies = select(func.count()).where(t.AccessCopy.recording_id == recording, t.AccessCopy.marks == digest(hidden))
     if row is None or session.scalar(copies):
         return None
     return LiveRecording(

@@ -17,7 +17,7 @@ from archive.publish.codecs import AacEncoder, Black, Pcm, Silence
 from archive.publish.live_copy import ALL, Copy, Rendition
 from archive.publish.live_line import Piece, in_span
 from archive.publish.live_segment import PICTURE, Codec, Read, blocks, pictures, read, sound_of
-from archive.publish.plan import Placed
+from archive.publish.plan import Placed, Span
 from archive.publish.shared import Shared
 from archive.storage.port import ObjectStore
 from config.log import report
@@ -54,18 +54,28 @@ class Parts:
             raise missing() from error
 
     def filler(self, copy: Copy, rendition: Rendition, start: int) -> bytes:
-        """Black or silence.
+        """Black or silence, for where nothing was recorded or what was is concealed.
 
         Raises:
-            NotFound: none is told to begin there.
+            NotFound: nothing is told to begin there.
         """
         pieces = copy.pieces(rendition.sources[0])
-        piece = next((p for p in pieces if p.placed is None and p.span.start == start), None)
-        if piece is None:
+        piece = next((p for p in pieces if p.span.start == start), None)
+        if piece is None or rendition.encoded:
             raise missing()
         format_ = self._filler_format(copy, rendition)
         filler = _black(format_) if isinstance(format_, Picture) else Silence(format_)
         return fragment(1, list(filler.samples(piece.span)))
+
+    def silence(self, rendition: Rendition, span: Span) -> bytes:
+        """Silence in place of an encoded part.
+
+        Raises:
+            NotFound: it is not encoded; its playlist names filler there.
+        """
+        if not rendition.encoded:
+            raise missing()
+        return fragment(span.start // live_mix.BLOCK_TICKS + 1, list(Silence(encoder_format()).samples(span)))
 
     def encoded(self, copy: Copy, rendition: Rendition, start: int) -> bytes:
         """Sound that is made anew.

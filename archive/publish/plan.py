@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 
 from archive.domain.ids import check_name
+from archive.domain.marks import Mark
 from archive.domain.media import TICKS_PER_MS, TICKS_PER_S, Source
 from archive.domain.timeline import NO_DRIFT, Drift, drift_of
 
@@ -66,10 +67,16 @@ class Plan:
     segments: tuple[Placed, ...]  # in order of their start, all sources together
     holes: tuple[Span, ...]  # where no source at all recorded
     end: int
+    hidden: tuple[Mark, ...] = ()  # what is to be concealed in these copies
 
 
 def make_plan(
-    recording: str, made_from: str, zero_utc: datetime, sources: Sequence[Source], segments: Iterable[StoredSegment]
+    recording: str,
+    made_from: str,
+    zero_utc: datetime,
+    sources: Sequence[Source],
+    segments: Iterable[StoredSegment],
+    hidden: tuple[Mark, ...] = (),
 ) -> Plan:
     """Place every run on the time line. Runs of one source never overlap: a run whose wall clock says
     otherwise begins where the one before ended.
@@ -86,7 +93,7 @@ def make_plan(
     placed = [p for own in by_source.values() for p in _place(own)]
     placed.sort(key=lambda p: (p.span.start, p.segment.seq))
     end = max((p.span.end for p in placed), default=0)
-    return Plan(recording, made_from, zero_utc, tuple(sources), tuple(placed), tuple(_holes(placed)), end)
+    return Plan(recording, made_from, zero_utc, tuple(sources), tuple(placed), tuple(_holes(placed)), end, hidden)
 
 
 def _place(segments: list[StoredSegment]) -> Iterable[Placed]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S, Source, SourceKind
-from archive.publish.boxes import Picture, Sample, Sound
+from archive.publish.boxes import Format, Picture, Sample, Sound
 from archive.publish.codecs import Black, Silence, jpeg
+from archive.publish.conceal import PictureVeil, SoundVeil
 from archive.publish.levelling import Leveller
 from archive.publish.plan import Placed, Plan
 from archive.publish.reading import Unit, fetch, units
@@ -36,9 +37,10 @@ class Camera:
         self.thumbnails = Thumbnails(folder, f"{source.name}/_thumbs")
         self._folder = folder
         self._plan = plan
+        self._veil = PictureVeil(plan.hidden)
 
     def take(self, unit: Unit) -> None:
-        """Add a packet of the picture."""
+        """Add a packet of the picture, or what is seen instead."""
         format_ = unit.format
         if not isinstance(format_, Picture):
             return
@@ -46,11 +48,25 @@ class Camera:
             # no channel's name begins with an underscore
             stem = f"{self.source.name}/_video"
             self.rendition = Rendition(self._folder, stem, Black(format_), self._plan.holes, _PICTURE_STANDS)
+        self._add(self.rendition, self._veil.pass_on(unit))
+        if not self._veil.open:
+            return
         if self.poster is None and unit.sample.key:
             frame = decode_key(unit)
             self.poster = jpeg(frame, _POSTER_WIDTH) if frame else None
         self.thumbnails.take(unit)
-        self.rendition.add(unit.sample, format_)
+
+    def finish(self, end: int) -> None:
+        """Bring the rendition to `end`."""
+        if self.rendition is not None:
+            self._add(self.rendition, self._veil.finish())
+            self.rendition.finish(end)
+            self.thumbnails.finish()
+
+    def _add(self, rendition: Rendition, samples: Iterator[tuple[Sample, Format | None]]) -> None:
+        for sample, format_ in samples:
+            if format_ is not None:
+                rendition.add(sample, format_)
 
 
 class Microphone:
@@ -67,7 +83,9 @@ class Microphone:
         self._decoder = Decoder()
         self._leveller = Leveller()
         self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
-        if any(p.drift.knots for p in plan.segments if p.segment.source == source.name):
+        self._veil, self._mix_veil = SoundVeil(plan.hidden), SoundVeil(plan.hidden)
+        drifts = any(p.drift.knots for p in plan.segments if p.segment.source == source.name)
+        if drifts or self._veil.conceals:
             self._own = Mixer(plan.holes, Peaks(0))
 
     @property
@@ -80,12 +98,14 @@ class Microphone:
             self._ready(unit.format).add(unit.sample, unit.format)
         elif self._own is None:
             self._own = Mixer(self._plan.holes, Peaks(0))
-        for start, pcm in self._decoder.decode(unit):
+        for start, recorded in self._decoder.decode(unit):
+            pcm = self._veil.pass_on(start, recorded)
             self.peaks.add(start, pcm)
             if self._own is not None:
                 self._own.add(start, pcm)
             if self._mixer is not None:
-                self._mixer.add(start, self._leveller.pass_on(pcm))
+                # levels are learned from what was recorded: silence in its place would make noise seem speech
+                self._mixer.add(start, self._mix_veil.pass_on(start, self._leveller.pass_on(recorded)))
 
     def encode(self, until: int) -> None:
         """Encode what is final before `until`, if this microphone has to be encoded."""
@@ -181,9 +201,7 @@ class Work:
         for microphone in self.microphones.values():
             microphone.finish(end)
         for camera in self.cameras.values():
-            if camera.rendition is not None:
-                camera.rendition.finish(end)
-                camera.thumbnails.finish()
+            camera.finish(end)
 
 
 def sound_rendition(folder: Path, stem: str, format_: Sound, plan: Plan) -> Rendition:

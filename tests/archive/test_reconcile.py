@@ -15,13 +15,17 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 
-from archive.db import assignment, catalogue, transcripts
+from archive import sealing
+from archive.db import assignment, audit, catalogue, transcripts
 from archive.db import tables as t
 from archive.db.keys import withdraw
+from archive.db.people import Person
 from archive.db.session import Sessions
+from archive.domain.access import AccessClass, Role
 from archive.domain.chain import Kind, sha256_hex
 from archive.domain.errors import BadInput
 from archive.domain.keys import document_key
+from archive.domain.marks import Mark, Picture, Sound
 from archive.domain.register import Reason
 from archive.domain.transcript import Language, Transcript, Utterance, Word
 from archive.domain.transcript_file import as_dict
@@ -42,8 +46,8 @@ from tests.conftest import fresh_database, url_of
 
 # What stands in the catalogue alone: when something came, and signatures over lines that later ones prove.
 NOT_COMPARED = {"created_utc", "received_utc", "stored_utc", "checked_utc", "made_utc", "signature"}
-OF_RECORDS = (t.Recording, t.ChainLine, t.Source, t.Run, t.Segment, t.Gap, t.Event, t.Transcript, t.Utterance)
-OF_COURTS = (t.Court, t.Courtroom, t.Agent, t.AgentKey, t.ArchiveKey, t.Case, t.Hearing, t.Participant)
+OF_RECORDS = (t.Recording, t.Mark, t.ChainLine, t.Source, t.Run, t.Segment, t.Gap, t.Event, t.Transcript, t.Utterance)
+OF_COURTS = (t.Court, t.Courtroom, t.Agent, t.AgentKey, t.ArchiveKey, t.Case, t.Hearing, t.ClassOrder, t.Participant)
 SAID = Utterance(1000, 3000, "judge", Language("ru"), "слушается дело", (Word("слушается", 1000, 2000, 0.9),), ())
 
 
@@ -98,11 +102,27 @@ def kept(context: JobContext, sessions: Sessions, room: Room, evidence_store: Ob
     context.derived.put(transcripts.final_key(closed.id), text)
     with sessions.begin() as session:
         transcripts.put_final(session, closed.id, Transcript(30_000, (SAID,), "test"), transcripts.final_key(closed.id))
+    seal(context, closed.id, room.hearing)
     work(context)
     with sessions.begin() as session:
         withdraw(session, stolen.signer.public().sha256(), Reason.STOLEN)
     state_keys(context)
     return Kept(context, room, closed, stolen, running, assigned)
+
+
+def seal(context: JobContext, recording: str, hearing: uuid.UUID) -> None:
+    """One mark that holds, one that was lifted, and a class that the court has set."""
+    by = Person(uuid.uuid4(), "judge", "Судья", Role.JUDGE, "kk", None)
+    noted = audit.Entry("seal", True, "test")
+    spans = [
+        Mark(uuid.uuid4(), start, end, AccessClass.SEALED, Picture.BLACK, Sound.SILENT)
+        for start, end in ((1000, 3000), (5000, None))
+    ]
+    with context.sessions.begin() as session:
+        for mark in spans:
+            sealing.set_mark(session, context.clock, by, recording, mark, "Определение суда", noted)
+        sealing.lift_mark(session, context.clock, by, recording, spans[1].id, "Отменено", noted)
+        sealing.set_class(session, context.clock, by, hearing, AccessClass.CLOSED, "Определение суда", noted)
 
 
 def in_room(sessions: Sessions, code: str, hearing: uuid.UUID | None) -> tuple[Recorded, Any]:

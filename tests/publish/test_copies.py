@@ -100,7 +100,7 @@ def test_a_set_that_is_not_whole_is_not_taken_over(copies: Copies, tmp_path: Pat
     store = Folder(tmp_path)
     assert upload(copies, store, prefix_of(RECORDING, 3))
     (found,) = read_copies(store, RECORDING)
-    assert found == (3, copies.made_from, f"{RECORDING}/media/v3/", copies.contents)
+    assert found == (3, copies.made_from, f"{RECORDING}/media/v3/", copies.contents, "")
     if harm is None:
         (tmp_path / found.prefix / "poster.jpg").unlink()
     else:

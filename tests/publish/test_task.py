@@ -175,7 +175,7 @@ def test_another_manifest_makes_the_next_version_and_keeps_the_first(context: Jo
 def test_finished_sets_are_found_without_the_catalogue(context: JobContext) -> None:
     assert f"{hearings.RECORDING}/media/v2/mix.mp4" in _stored(context)  # never finished
     found = [tuple(finished) for finished in read_copies(context.derived, hearings.RECORDING)]
-    assert found == [(c.version, c.made_from, c.prefix, c.contents) for c in _copies(context)]
+    assert found == [(c.version, c.made_from, c.prefix, c.contents, c.marks) for c in _copies(context)]
 
 
 def test_stored_files_have_their_content_type_and_size(context: JobContext) -> None:

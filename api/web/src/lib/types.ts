@@ -48,7 +48,7 @@ export interface Courtroom extends Named {
 export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' | 'ready' | 'cancelled';
 export type HearingClass = 'open' | 'closed' | 'sealed';
 export type CaseKind = 'civil' | 'criminal' | 'administrative';
-export type Deed = 'view' | 'read' | 'start' | 'stop';
+export type Deed = 'view' | 'read' | 'start' | 'stop' | 'seal' | 'unseal';
 
 export interface Participant {
   name: string;
