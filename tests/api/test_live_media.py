@@ -128,6 +128,44 @@ def _seconds(client: SignedIn, address: str, text: str, folder: Path) -> float:
         return sum(f.samples for f in container.decode(container.streams.audio[0])) / 48_000
 
 
+def test_a_span_sealed_while_it_runs_is_silent_for_whoever_may_not_have_it(
+    running: Running, court: Court, as_: As, begun: Callable[[str], Hearing], media: list[bytes], tmp_path: Path
+) -> None:
+    secretary, party, hearing = as_(court.person("secretary")), as_(court.person("party")), begun("open")
+    for number in (1, 2, 3, 4):
+        hearing.arrive(number)
+    own, mix = (f"/api/v1{hearing.base}/{name}.m3u8" for name in ("mics/judge", "mix"))
+    wait_for(lambda: secretary.http.get(own).text.count("#EXTINF") == 4, 10, "the live copy")
+    span = {"start_ms": 8_000, "end_ms": 9_000, "ground": "Определение суда"}
+    assert secretary.post(f"/recordings/{hearing.made.id}/marks", span).status_code == 201
+    assert "none" not in secretary.http.get(own).text
+    told = names(party.http.get(own).text)
+    seqs = names(secretary.http.get(own).text)
+    assert [name.startswith("judge/none-") for name in told] == [False, True, False, False]
+    at = own.rpartition("/")[0]
+    assert party.http.get(f"{at}/{seqs[1]}").status_code == 404
+    assert party.http.get(f"{at}/{told[1]}").status_code == 200
+    loud = [_loudest(client, mix, tmp_path) for client in (secretary, party)]
+    assert min(loud[0]) > 0.01
+    assert [peak > 0.01 for peak in loud[1]] == [True, False, True]
+    assert max(loud[1][1:2]) < 1e-3
+
+
+def _loudest(client: SignedIn, address: str, folder: Path) -> list[float]:
+    """The largest amplitude of each part of a playlist, its first and last tenth of a second left out."""
+    text = client.http.get(address).text
+    [header] = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', text)
+    at = address.rpartition("/")[0]
+    found = []
+    for name in names(text):
+        path = folder / "part.mp4"
+        path.write_bytes(b"".join(client.http.get(f"{at}/{one}").content for one in (header, name)))
+        with av.open(str(path)) as container:
+            heard = [f.to_ndarray()[0] for f in container.decode(container.streams.audio[0])]
+        found.append(max(float(abs(block).max()) for block in heard[5:-5]))
+    return found
+
+
 def test_access_is_decided_at_each_request_and_noted(
     running: Running, court: Court, as_: As, begun: Callable[[str], Hearing]
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,17 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from archive import sealing
+from archive.db import audit
 from archive.db import session as sessions
 from archive.db import tables as t
+from archive.db.people import Person
 from archive.db.transcripts import put_final
+from archive.domain.access import AccessClass, Role
 from archive.domain.errors import Conflict, NotFound
+from archive.domain.marks import Mark, digest
+from archive.domain.marks import Picture as SeenAs
+from archive.domain.marks import Sound as HeardAs
 from archive.domain.transcript import Flag, Language, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
 from archive.embedded.servers import embedded
@@ -245,6 +253,30 @@ def test_a_newer_revision_takes_the_place_of_the_older_for_who_comes_now(context
     assert ',SUBTITLES="text"\ncam/_video.m3u8' in master
     assert "ашық" in _text(context, contents["text"]["subtitles"][0]["file"])
     assert [f.version for f in read_copies(context.derived, hearings.RECORDING)] == [1, 3]
+
+
+def test_copies_follow_the_marks_and_none_is_left_that_nobody_may_have(context: JobContext) -> None:
+    judge = Person(uuid.uuid4(), "judge", "Судья", Role.JUDGE, "kk", None)
+    mark = Mark(uuid.uuid4(), 500, 3_000, AccessClass.SEALED, SeenAs.BLACK, HeardAs.SILENT)
+    noted = audit.Entry("seal", True, "test")
+    whole = [(copy.version, copy.marks) for copy in _copies(context)]
+    with context.sessions.begin() as session:
+        sealing.set_mark(session, context.clock, judge, hearings.RECORDING, mark, "Определение суда", noted)
+        queued = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'publish.recording'")
+        assert session.scalar(queued) == 1
+    publish_recording(context, recording=hearings.RECORDING)
+    *before, veiled = _copies(context)
+    assert [(copy.version, copy.marks) for copy in before] == whole
+    assert veiled.marks == digest([mark])
+    publish_text(context, recording=hearings.RECORDING)
+    told = _copies(context)[-1].contents["text"]
+    assert [each["language"] for each in told["subtitles"]] == []  # all that is said is said in the span
+    assert [f.marks for f in read_copies(context.derived, hearings.RECORDING)] == ["", "", digest([mark])]
+    with context.sessions.begin() as session:
+        sealing.lift_mark(session, context.clock, judge, hearings.RECORDING, mark.id, "Отменено", noted)
+    publish_recording(context, recording=hearings.RECORDING)
+    assert [(copy.version, copy.marks) for copy in _copies(context)] == whole
+    assert [key for key in _stored(context) if key.startswith(veiled.prefix)] == []
 
 
 def test_an_open_recording_is_not_published(context: JobContext) -> None:
