@@ -444,3 +444,49 @@ def test_the_first_view_is_small(open_page: OpenPage, demo_court: Court) -> None
     page.wait_for_load_state("networkidle")
     assert not [url for url in fetched if "hls" in url]
     assert sum(received) <= 400_000  # the test's server need not compress; nginx does, to less than half
+
+
+# --- sealing -----------------------------------------------------------------------------------------
+
+
+def test_a_part_is_sealed_and_the_party_is_kept_from_it(open_page: OpenPage, sitting: Sitting, shots: Path) -> None:
+    """It comes last: the recording that the others look at is whole."""
+    sitting.finish()
+    judge, party = open_page(), open_page(PHONE)
+    open_player(judge, sitting)
+    open_player(party, sitting, "party")
+    said = utterances(judge, sitting)
+    kept = next(u for u in said if u["start_ms"] > 5_000)
+    assert len(utterances(party, sitting)) == len(said)
+    judge.get_by_role("button", name="Бөлікті жабу").click()
+    dialog = judge.get_by_role("dialog")
+    dialog.locator("input[name=from]").fill(elapsed(kept["start_ms"]))
+    dialog.locator("input[name=to]").fill(elapsed(kept["end_ms"] + 1_000))
+    dialog.locator("input[name=ground]").fill("2026 жылғы 14 қыркүйектегі ұйғарым")
+    dialog.get_by_role("button", name="Осы бөлікті жабу").click()
+    expect(dialog.get_by_text("2026 жылғы 14 қыркүйектегі ұйғарым")).to_be_visible()
+    judge.screenshot(path=shots / "sealing-desktop.png")
+    # At once: the words are gone for the party, and what plays goes over to copies without the span.
+    assert kept["id"] not in [u["id"] for u in utterances(party, sitting)]
+    assert len(utterances(judge, sitting)) == len(said)
+    party.reload()
+    wait_for_media(party, "m?.readyState >= 2", "the live copy, or the one that was made")
+    media_of = f"/recordings/{sitting.recording}"
+    wait_for(lambda: ask(party, sitting, media_of)["media"], 60, "copies for the party")
+    party.reload()
+    wait_for_media(party, "m?.readyState >= 2", "the party's copy")
+    looking = open_page()
+    sign_in(looking, sitting, "party", f"{media_of}?t={kept['start_ms'] + 500}")
+    expect(looking.get_by_text("Бұл бөлік құпия")).to_be_visible()
+    looking.screenshot(path=shots / "sealed-desktop.png")
+    party.screenshot(path=shots / "sealed-phone.png", full_page=True)
+    expect(party.get_by_text(str(kept["text"]), exact=True)).to_have_count(0)
+    judge.get_by_role("dialog").get_by_role("button", name="Алып тастау").click()
+    dialog.locator("input[name=lift-ground]").fill("Ұйғарым күшін жойды")
+    dialog.get_by_role("button", name="Алып тастау").click()
+    expect(dialog.get_by_text("Ұйғарым күшін жойды")).to_be_visible()
+    assert len(utterances(party, sitting)) == len(said)
+
+
+def elapsed(ms: int) -> str:
+    return f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}"

@@ -7,6 +7,7 @@ import {
   dayKey,
   dayName,
   elapsed,
+  fromElapsed,
   lasting,
   longDate,
   shortDate,
@@ -56,6 +57,11 @@ describe('elapsed time', () => {
     expect(elapsed(1_865_999)).toBe('00:31:05');
     expect(elapsed(360_000_000)).toBe('100:00:00');
     expect(elapsed(-5)).toBe('00:00:00');
+    for (const ms of [0, 59_000, 1_865_000, 360_000_000]) expect(fromElapsed(elapsed(ms))).toBe(ms);
+    expect([fromElapsed('3:12'), fromElapsed(' 12 '), fromElapsed('')]).toEqual([192_000, 12_000, null]);
+    expect([fromElapsed('1:2:3:4'), fromElapsed('soon'), fromElapsed('-1')]).toEqual(
+      Array(3).fill(undefined),
+    );
   });
 
   it('is short where room is short', () => {

@@ -5,6 +5,8 @@ import type {
   CommandState,
   Hearing,
   HearingState,
+  Mark,
+  MarkAsked,
   Me,
   Page,
   Problem,
@@ -127,6 +129,11 @@ export const api = {
   recording: (id: string, signal?: AbortSignal) => get<Recording>(`/recordings/${part(id)}`, {}, signal),
   transcript: (id: string, signal?: AbortSignal, after?: number) =>
     get<Transcript>(`/recordings/${part(id)}/transcript`, { after }, signal),
+  marks: (id: string, signal?: AbortSignal) => get<Mark[]>(`/recordings/${part(id)}/marks`, {}, signal),
+  setMark: (id: string, asked: MarkAsked) =>
+    ask<{ id: string }>('POST', address(`/recordings/${part(id)}/marks`), { body: asked }),
+  liftMark: (id: string, mark: string, ground: string) =>
+    ask<void>('POST', address(`/recordings/${part(id)}/marks/${part(mark)}/lift`), { body: { ground } }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),

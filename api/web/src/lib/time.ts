@@ -107,6 +107,14 @@ export function elapsed(ms: number): string {
   return `${two(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
 
+/** The other way round: milliseconds of `1:03:12`, `3:12` or `12`; null for nothing, undefined for what is none. */
+export function fromElapsed(text: string): number | null | undefined {
+  if (!text.trim()) return null;
+  const parts = text.trim().split(':');
+  if (parts.length > 3 || !parts.every((part) => /^\d{1,3}$/.test(part))) return undefined;
+  return parts.reduce((sum, part) => sum * 60 + Number(part), 0) * 1000;
+}
+
 /** `3:12`, or `1:03:12` from an hour on. */
 export function shortElapsed(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1000));

@@ -48,7 +48,7 @@ export interface Courtroom extends Named {
 export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' | 'ready' | 'cancelled';
 export type HearingClass = 'open' | 'closed' | 'sealed';
 export type CaseKind = 'civil' | 'criminal' | 'administrative';
-export type Deed = 'view' | 'read' | 'start' | 'stop' | 'seal' | 'unseal';
+export type Deed = 'view' | 'read' | 'start' | 'stop' | 'bundle' | 'seal' | 'unseal';
 
 export interface Participant {
   name: string;
@@ -129,6 +129,28 @@ export interface Media {
   subtitles: { language: 'kk' | 'ru' | 'und'; name: string; file: string }[];
 }
 
+/** A span that is not all for whoever asks; `end_ms` null: as long as the recording runs. */
+export interface Withheld {
+  start_ms: number;
+  end_ms: number | null;
+  class: 'closed' | 'sealed';
+  picture: 'shown' | 'blurred' | 'black';
+  sound: 'heard' | 'disguised' | 'silent';
+}
+
+export interface Mark extends Withheld {
+  id: string;
+  ground: string;
+  by: string;
+  role: string;
+  created_utc: string;
+  lifted_utc: string | null;
+  lifted_by: string | null;
+  lift_ground: string | null;
+}
+
+export type MarkAsked = Omit<Withheld, 'start_ms'> & { start_ms: number | null; ground: string };
+
 export interface Recording {
   id: string;
   hearing: Hearing;
@@ -145,6 +167,7 @@ export interface Recording {
   media: Media | null;
   /** To be played while there is no `media`: it grows as long as the recording runs. */
   live_media: Media | null;
+  withheld: Withheld[];
   transcript: { state: 'none' | 'draft' | 'final'; revision: string | null };
   verified: { state: 'pending' | 'ok' | 'failed'; at_utc: string | null };
 }
@@ -173,6 +196,7 @@ export interface Transcript {
   state: 'none' | 'draft' | 'final';
   revision: string | null;
   utterances: Utterance[];
+  withheld: Withheld[];
 }
 
 export interface Level {

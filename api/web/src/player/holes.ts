@@ -4,6 +4,12 @@ import { say, word } from '../messages/index.svelte';
 import type { Hole } from './playback.svelte';
 
 export function causeOf(hole: Hole): string {
+  if (hole.kind === 'sealed') {
+    const words = say().withheld;
+    return hole.picture === 'black' && hole.sound === 'silent'
+      ? words.all
+      : `${words.picture[hole.picture]}, ${words.sound[hole.sound]}`;
+  }
   if (hole.kind === 'pause') return word(say().pauseReason, hole.reason || 'recess');
   return hole.cause ? word(say().gapCause, hole.cause) : say().gapUnknown;
 }

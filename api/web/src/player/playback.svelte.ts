@@ -8,7 +8,7 @@
 import type Hls from 'hls.js';
 import { session } from '../lib/session.svelte';
 import { spanAt, stretchesOf, toMedia_s, toRecording_ms, type Stretch } from '../lib/timeline';
-import type { AudioRendition, Gap, Media, Pause, Recording } from '../lib/types';
+import type { AudioRendition, Gap, Media, Pause, Recording, Withheld } from '../lib/types';
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
 /** A word is heard better with what leads into it. */
@@ -33,7 +33,8 @@ export interface Beginning {
   play?: boolean;
 }
 
-export type Hole = (Gap & { kind: 'gap' }) | (Pause & { kind: 'pause' });
+export type Hole =
+  (Gap & { kind: 'gap' }) | (Pause & { kind: 'pause' }) | (Withheld & { kind: 'sealed'; end_ms: number });
 
 export class Playback {
   position_ms = $state(0);
@@ -54,6 +55,8 @@ export class Playback {
   holes = $state.raw<readonly Hole[]>([]);
   /** Up to where there is media now. */
   edge_ms = $state(0);
+  /** What was played is not there any more: other copies have taken its place. */
+  onGone: () => void = () => {};
   readonly #media: Media;
   readonly #zero_utc_ms: number;
   #stretches = $state.raw<Stretch[]>([]);
@@ -80,14 +83,23 @@ export class Playback {
     this.#wanted_ms = ms;
     this.#playAtOnce = play;
     this.position_ms = ms ?? 0;
-    this.learn(recording.gaps, recording.pauses);
+    this.learn(recording.gaps, recording.pauses, recording.withheld);
   }
 
-  /** What is known of gaps and pauses by now. */
-  learn(gaps: readonly Gap[], pauses: readonly Pause[]): void {
+  /** What is known of gaps, pauses and sealed spans by now. */
+  learn(
+    gaps: readonly Gap[],
+    pauses: readonly Pause[],
+    withheld: readonly Withheld[] = this.recording.withheld,
+  ): void {
     this.holes = [
       ...gaps.map((gap) => ({ ...gap, kind: 'gap' as const })),
       ...pauses.map((pause) => ({ ...pause, kind: 'pause' as const })),
+      ...withheld.map((span) => ({
+        ...span,
+        kind: 'sealed' as const,
+        end_ms: span.end_ms ?? this.recording.duration_ms ?? Number.MAX_SAFE_INTEGER,
+      })),
     ].sort((a, b) => a.start_ms - b.start_ms);
   }
 
@@ -127,7 +139,9 @@ export class Playback {
   get pictureHole(): Hole | undefined {
     const source = this.cameras[this.camera]?.source;
     return spanAt(
-      this.holes.filter((hole) => hole.kind === 'pause' || hole.source === source),
+      this.holes.filter((hole) =>
+        hole.kind === 'sealed' ? hole.picture === 'black' : hole.kind === 'pause' || hole.source === source,
+      ),
       this.position_ms,
     );
   }
@@ -278,6 +292,7 @@ export class Playback {
     hls.on(Events.ERROR, (_event, { fatal, type, response }) => {
       if (response?.code === 401) session.end();
       if (!fatal) return;
+      if (response?.code === 404 && !this.live) this.onGone();
       if (type === ErrorTypes.MEDIA_ERROR && this.#recoveries++ < 2) hls.recoverMediaError();
       else if (this.live) this.#retryTimer = window.setTimeout(() => this.retry(), LIVE_RETRY_MS);
       else this.failure = 'media';
@@ -392,7 +407,9 @@ export class Playback {
   }
 
   #noteJump(from_ms: number): void {
-    const hole = this.holes.find((h) => h.end_ms > from_ms + 1 && h.start_ms < this.position_ms);
+    const hole = this.holes.find(
+      (h) => h.kind !== 'sealed' && h.end_ms > from_ms + 1 && h.start_ms < this.position_ms,
+    );
     if (!hole) return;
     this.skipped = hole;
     window.clearTimeout(this.#skipTimer);
