@@ -20,7 +20,7 @@ from archive.db.session import notify
 from archive.domain.access import AccessClass
 from archive.domain.keeping import checked_ground
 from archive.domain.marks import Mark, checked_concealment, checked_span
-from archive.jobs.defer import defer
+from archive.ingest.intake import queue_copies
 from config.clock import Clock
 
 
@@ -90,11 +90,6 @@ def set_class(
 def _changed(session: Session, recording: str, audited: audit.Entry) -> None:
     audit.write(session, audited)
     queue_cards(session, [recording])
-    queue_copies(session, recording)
-    notify(session, "tyndau_recording", recording)
-
-
-def queue_copies(session: Session, recording: str) -> None:
-    """Have the copies made that are not there, once the recording is closed."""
     if rows.is_closed(session, recording):
-        defer(session, "publish.recording", queue="media", lock=f"publish/{recording}", recording=recording)
+        queue_copies(session, recording)
+    notify(session, "tyndau_recording", recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from archive.domain.marks import Mark, beyond, digest
 from archive.domain.media import Source, SourceKind
 from archive.domain.transcript import TranscriptState
 from archive.jobs.defer import defer
+from archive.publish.finished import Finished
 from archive.publish.plan import Plan, StoredSegment, make_plan
 from archive.publish.subtitles import Subtitles
 
@@ -107,6 +109,15 @@ def close_order(
     defer(session, "publish.text", queue="media", lock=f"publish/{plan.recording}", recording=plan.recording)
     notify(session, "tyndau_recording", plan.recording)
     return True
+
+
+def take_over(session: Session, recording: str, made_from: str, found: Iterable[Finished], now: datetime) -> None:
+    """Offer finished sets of this manifest that the store has; the newest of each digest of marks."""
+    newest = {each.marks: each for each in found if each.made_from == made_from}
+    for each in newest.values():
+        row = {"version": each.version, "made_from": made_from, "prefix": each.prefix, "contents": each.contents}
+        session.add(t.AccessCopy(recording_id=recording, **row, marks=each.marks, ready_utc=now))
+    session.flush()
 
 
 def text_order(session: Session, recording: str) -> TextOrder | None:

@@ -38,6 +38,8 @@ from archive.ingest.intake import assignable, check_whole, queue_copies, queue_r
 from archive.ingest.lines import Start, entry
 from archive.ingest.stored import Proven, Stored, agent_keys, objects_of, proven_lines, signed_manifest, start_lines
 from archive.jobs.context import JobContext
+from archive.publish.catalogue import take_over
+from archive.publish.finished import read_copies
 from archive.receipts import Receipt, read_receipt
 from archive.reconcile.findings import Code, Refused
 from archive.signing import Verifier
@@ -83,6 +85,7 @@ def adopt(context: JobContext, found: Stored, trust: Trust) -> Adopted:
     """
     whole = _read(context.evidence, found, trust.archives)
     text = _text(context.derived, found.recording) if whole.manifest else None
+    copies = read_copies(context.derived, found.recording) if whole.manifest else []
     with context.sessions.begin() as session:
         registered = rows.intake(session, found.recording) is None
         if registered:
@@ -94,6 +97,7 @@ def adopt(context: JobContext, found: Stored, trust: Trust) -> Adopted:
         closed = whole.manifest is not None and here.manifest_sha256 is None
         if whole.manifest is not None and closed:
             _close(session, context, found, whole, whole.manifest, text)
+            take_over(session, found.recording, sha256_hex(whole.manifest), copies, context.clock.utc())
         if registered or lines or closed:
             notify(session, "tyndau_recording", found.recording)
     return Adopted(registered, lines, closed)
