@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -92,6 +93,7 @@ class Subject:
     hearing: uuid.UUID | None = None
     recording: str | None = None
     courtroom: uuid.UUID | None = None
+    data: Mapping[str, object] = field(default_factory=dict)  # which part of it
 
 
 def to_hearing(services: Services, who: SignedIn, hearing: uuid.UUID, action: Action) -> Standing:
@@ -142,7 +144,7 @@ def hidden(session: Session, who: SignedIn, found: Standing, recording: str, act
 
 def note(services: Services, person: Person, action: str, decision: Decision, subject: Subject) -> None:
     """A row in the audit log, in a transaction of its own."""
-    data = {"courtroom": str(subject.courtroom)} if subject.courtroom else {}
+    data = {**subject.data, **({"courtroom": str(subject.courtroom)} if subject.courtroom else {})}
     entry = audit.Entry(action, decision.allowed, decision.rule, person, subject.hearing, subject.recording, data)
     with services.sessions.begin() as session:
         audit.write(session, entry)

@@ -9,31 +9,26 @@ import base64
 import hashlib
 import io
 import json
-import lzma
-import stat
-import struct
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from archive.attested import NotChecked, check_key, check_receipt, check_stamp
 from archive.domain import merkle
-from archive.domain.chain import Kind, Record, canonical, parse_chain
+from archive.domain.chain import Kind, Record, canonical, parse_chain, parse_line
 from archive.domain.errors import Damaged
 from archive.domain.manifest import Manifest, build_manifest, decode_manifest, encode_manifest
+from archive.domain.span import SPAN, Part, check_lines, check_proof, decode_part, uncovered
+from archive.domain.wall import iso
+from archive.holders import UNREADABLE, Holder, open_holder
 from archive.signing import Verifier
 
 MEDIA = (".mp4", ".part")
 CHUNK_BYTES = 1 << 20
 MOST_SMALL_BYTES = 256 << 20  # chain and manifest of the longest hearing are far below
 Progress = Callable[[int], None]
-# What a zip that is altered, encrypted or packed in another way does to zipfile when it is opened or read.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError)
 # What a forged file may do to a check that expects another form; a deep one overruns the stack (RuntimeError).
 OTHER_FORM = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError)
 
@@ -45,113 +40,6 @@ class Check:
     name: str
     ok: bool | None
     detail: str
-
-
-class Holder(Protocol):
-    """A folder or a zip: names and bytes."""
-
-    def names(self) -> list[str]:
-        """Relative names of all files, with `/`."""
-        ...
-
-    def odd(self) -> list[str]:
-        """Names that are no plain files, lead out, or stand twice: who unpacks it may get something else."""
-        ...
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; None when it is not there."""
-        ...
-
-    def open(self, name: str) -> BinaryIO:
-        """A file's bytes as a stream."""
-        ...
-
-
-class FolderHolder:
-    """A recording's folder. Links that lead out of it are not followed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
-
-    def names(self) -> list[str]:
-        """Relative names of all files."""
-        return sorted(p.relative_to(self._path).as_posix() for p in self._path.rglob("*") if not p.is_dir())
-
-    def odd(self) -> list[str]:
-        """None: a name stands for one thing here, and links that lead out are not followed."""
-        return []
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; None when it is not there."""
-        path = self._path / name
-        if not path.is_file() or not path.resolve().is_relative_to(self._path):
-            return None
-        return path.stat().st_size
-
-    def open(self, name: str) -> BinaryIO:
-        """A file's bytes as a stream."""
-        return (self._path / name).open("rb")
-
-
-class ZipHolder:
-    """A bundle; the recording may lie in one folder inside."""
-
-    def __init__(self, bundle: zipfile.ZipFile) -> None:
-        self._bundle = bundle
-        chains = [n for n in bundle.namelist() if PurePosixPath(n).name == "chain.jsonl"]
-        self._prefix = min(chains, key=len).removesuffix("chain.jsonl") if chains else ""
-
-    def names(self) -> list[str]:
-        """Relative names of all files, those outside of the recording's folder with `../`."""
-        files = [n for n in self._bundle.namelist() if not n.endswith("/")]
-        return sorted(
-            n.removeprefix(self._prefix) if n.startswith(self._prefix) else f"../{n.lstrip('/')}" for n in files
-        )
-
-    def odd(self) -> list[str]:
-        """Names that stand twice or lead out, and links."""
-        entries = self._bundle.infolist()
-        counts = Counter(entry.filename for entry in entries)
-        return sorted({e.filename for e in entries if counts[e.filename] > 1 or _leads_out(e) or _is_special(e)})
-
-    def size(self, name: str) -> int | None:
-        """Bytes of a file; None when it is not there."""
-        try:
-            return self._bundle.getinfo(self._prefix + name).file_size
-        except KeyError:
-            return None
-
-    def open(self, name: str) -> BinaryIO:
-        """A file's bytes as a stream."""
-        return self._bundle.open(self._prefix + name)  # type: ignore[return-value]
-
-
-def _leads_out(entry: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(entry.filename.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts
-
-
-def _is_special(entry: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    return kind not in (0, stat.S_IFREG, stat.S_IFDIR)
-
-
-@contextmanager
-def open_holder(path: Path) -> Iterator[Holder]:
-    """The folder or zip at `path`.
-
-    Raises:
-        Damaged: neither of them.
-    """
-    if path.is_dir():
-        yield FolderHolder(path)
-        return
-    try:
-        bundle = zipfile.ZipFile(path)
-    except (*UNREADABLE, OSError, ValueError) as error:
-        raise Damaged(f"{path} is neither a recording's folder nor a bundle ({error}); check the path") from error
-    with bundle:
-        yield ZipHolder(bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +73,25 @@ def media_bytes(path: Path) -> int:
 
 def _all_checks(holder: Holder, progress: Progress, archive_key: str) -> list[Check]:
     checks: list[Check] = []
-    records = _attempt(checks, "chain", lambda: _chain(holder))
+    part = _attempt(checks, "span", lambda: _part(holder)) if holder.size(SPAN) is not None else None
+    if checks and part is None:
+        return checks
+    records = _attempt(checks, "chain", lambda: _chain(holder) if part is None else _lines(holder, part))
     if records is None:
         return checks
-    key = _attempt(checks, "key", lambda: _key(holder, records))
-    manifest = _attempt(checks, "manifest", lambda: _manifest(holder, records))
+    key = _attempt(checks, "key", lambda: _key(holder, records, part))
+    manifest = _attempt(checks, "manifest", lambda: _manifest(holder, records, part))
     if key is not None:
         _attempt(checks, "signature", lambda: _signature(holder, key))
         _attempt(checks, "checkpoints", lambda: _checkpoints(holder, records, key))
     if manifest is not None:
-        _attempt(checks, "merkle", lambda: _merkle(records, manifest))
+        _attempt(checks, "merkle", lambda: _merkle(records, manifest, part))
         _attempt(checks, "receipt", lambda: _receipt(holder, manifest, archive_key))
         _attempt(checks, "timestamp", lambda: _stamp(holder))
         if key is not None:
             _attempt(checks, "key_register", lambda: (True, check_key(lambda name: _read_if_there(holder, name), key)))
+    if part is not None and manifest is not None:
+        _attempt(checks, "whole_span", lambda: _whole_span(part, records, manifest))
     _attempt(checks, "segments", lambda: _segments(holder, records, progress))
     _attempt(checks, "no_other_media", lambda: _no_other_media(holder, records))
     return checks
@@ -243,16 +136,43 @@ def _chain(holder: Holder) -> tuple[list[Record], str]:
     return records, f"{len(records)} lines, each names the one before"
 
 
-def _key(holder: Holder, records: Sequence[Record]) -> tuple[Verifier, str]:
+def _part(holder: Holder) -> tuple[Part, str]:
+    part = decode_part(_read(holder, SPAN))
+    return part, f"a part of {part.recording}: {iso(part.begin)} to {iso(part.end)}; of the rest nothing is said"
+
+
+def _lines(holder: Holder, part: Part) -> tuple[list[Record], str]:
+    data = _read(holder, "chain.jsonl")
+    if not data.endswith(b"\n"):
+        raise Damaged("chain ends in the middle of a line")
+    records = [parse_line(line[:-1]) for line in io.BytesIO(data)]
+    check_lines(part, records)
+    return records, f"lines {records[0].seq} to {records[-1].seq}, each names the one before"
+
+
+def _whole_span(part: Part, records: Sequence[Record], manifest: Manifest) -> tuple[bool, str]:
+    if left_out := uncovered(part, records, manifest.chain_length):
+        raise Damaged(f"the lines do not show all that these recorded in the span: {', '.join(left_out)}")
+    return True, "the lines show what was recorded from before its beginning to behind its end"
+
+
+def _key(holder: Holder, records: Sequence[Record], part: Part | None) -> tuple[Verifier, str]:
     key = Verifier.from_pem(_read(holder, "agent.pub"))
-    if key.sha256() != records[0].fields["key_sha256"]:
+    begun = records[0].fields.get("key_sha256")
+    if part is not None:
+        begun = decode_manifest(_read(holder, "manifest.json")).key_sha256
+    if key.sha256() != begun:
         raise Damaged("agent.pub is not the key that the recording was begun with")
     return key, f"fingerprint {key.sha256()}"
 
 
-def _manifest(holder: Holder, records: Sequence[Record]) -> tuple[Manifest, str]:
+def _manifest(holder: Holder, records: Sequence[Record], part: Part | None) -> tuple[Manifest, str]:
     data = _read(holder, "manifest.json")
     manifest = decode_manifest(data)
+    if part is not None:
+        if manifest.recording != part.recording:
+            raise Damaged("the manifest is of another recording than span.json")
+        return manifest, f"of the whole recording: {manifest.segments} segments, {manifest.gaps} gaps"
     built = build_manifest(records)
     if encode_manifest(built) != data:
         wrong = [name for name in Manifest.__slots__ if getattr(built, name) != getattr(manifest, name)]
@@ -266,7 +186,10 @@ def _signature(holder: Holder, key: Verifier) -> tuple[bool, str]:
     return True, "Ed25519 over manifest.json"
 
 
-def _merkle(records: Sequence[Record], manifest: Manifest) -> tuple[bool, str]:
+def _merkle(records: Sequence[Record], manifest: Manifest, part: Part | None) -> tuple[bool, str]:
+    if part is not None:
+        check_proof(part, records, manifest.chain_length, bytes.fromhex(manifest.merkle_root))
+        return True, f"{len(part.path)} hashes lead from line {records[-1].seq} to {manifest.merkle_root}"
     root = merkle.root([r.line for r in records]).hex()
     if root != manifest.merkle_root:
         raise Damaged("the Merkle root of the chain is not the manifest's")
@@ -342,7 +265,8 @@ def _sha256(file: BinaryIO, progress: Progress) -> str:
 
 def _no_other_media(holder: Holder, records: Sequence[Record]) -> tuple[int, str]:
     known = {r.fields["file"] for r in records if r.kind is Kind.SEGMENT}
-    sources = {s["name"] for s in records[0].fields["sources"]}
+    start = records[0].fields.get("sources")  # a part may begin behind it
+    sources = {s["name"] for s in start} if start else {r.fields["source"] for r in records if r.kind is Kind.SEGMENT}
     media = [n for n in holder.names() if _is_media(PurePosixPath(n), sources)]
     if other := sorted(set(media) - known):
         raise Damaged(f"not in the chain: {', '.join(other[:5])}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from sqlalchemy.orm import Session
@@ -23,7 +23,10 @@ from archive.attested import (
 )
 from archive.db import recordings as db
 from archive.db.recordings import StoredSegment
-from archive.domain.errors import Conflict, Damaged
+from archive.domain.chain import Record, parse_line
+from archive.domain.errors import BadInput, Conflict, Damaged
+from archive.domain.span import SPAN, Part, cut, encode_part
+from archive.domain.wall import ms_between, parse_iso
 from archive.key_register import read_statement
 from archive.receipts import read_receipt
 from archive.signing import Verifier
@@ -49,27 +52,59 @@ class Contents:
     when: datetime
     small: dict[str, bytes]
     segments: tuple[StoredSegment, ...]
+    name: str  # of the file, without its ending
+    holds_ms: tuple[int, int] | None  # what is in it, on the time line; None = all
 
 
-def contents(session: Session, evidence: ObjectStore, recording: str) -> Contents:
-    """The parts of a closed recording's bundle.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `begin_ms` until before `end_ms` on the recording's time line."""
+
+    begin_ms: int
+    end_ms: int
+
+
+def contents(session: Session, evidence: ObjectStore, recording: str, span: Span | None = None) -> Contents:
+    """The parts of a closed recording's bundle, or of one about a span of it (archive.domain.span).
 
     Raises:
+        BadInput: nothing was recorded in the span.
         Conflict: it is still being recorded.
         Damaged: an object is missing.
     """
-    if not db.is_closed(session, recording):
+    zero = db.started_utc(session, recording)
+    if zero is None or not db.is_closed(session, recording):
         raise Conflict("the recording is not closed yet; wait until it is")
     prefix = f"{db.evidence_prefix(session, recording)}"
-    segments = tuple(db.segments(session, recording))
-    chain = b"".join(line + b"\n" for line in db.chain_lines(session, recording))
-    small = {"chain.jsonl": chain, **_beside(evidence, prefix)}
+    segments, lines = tuple(db.segments(session, recording)), db.chain_lines(session, recording)
+    small, name, holds_ms = _beside(evidence, prefix), recording, None
+    if span is not None:
+        small.pop("checkpoints.jsonl", None)  # they are about the whole
+        part, records = _cut(lines, zero, span)
+        lines, named = [r.line for r in records], {r.fields.get("file") for r in records}
+        segments = tuple(one for one in segments if one.file in named)
+        small[SPAN] = encode_part(part)
+        name, holds_ms = f"{recording}_{span.begin_ms}-{span.end_ms}", _moments_ms(records, zero)
+    small = {"chain.jsonl": b"".join(line + b"\n" for line in lines), **small}
     small |= _attested(evidence, prefix, recording, small["agent.pub"])
     sums = "".join(f"{segment.sha256}  {segment.file}\n" for segment in segments)
     small["SHA256SUMS"] = sums.encode()
     small |= {name: files("api.bundle").joinpath(name).read_bytes() for name in SHOWN}
     started = datetime.strptime(recording[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    return Contents(recording, started, small, segments)
+    return Contents(recording, started, small, segments, name, holds_ms)
+
+
+def _cut(lines: Sequence[bytes], zero: datetime, span: Span) -> tuple[Part, Sequence[Record]]:
+    if span.begin_ms >= span.end_ms:
+        raise BadInput("the span ends before it begins; give a later end")
+    begin, end = (zero + timedelta(milliseconds=ms) for ms in (span.begin_ms, span.end_ms))
+    return cut([parse_line(line) for line in lines], begin, end)
+
+
+def _moments_ms(records: Sequence[Record], zero: datetime) -> tuple[int, int]:
+    """The first and the last moment of which these lines, or their media, say something."""
+    told = [parse_iso(r.t) for r in records] + [parse_iso(r.fields["utc"]) for r in records if "utc" in r.fields]
+    return max(0, ms_between(zero, min(told))), ms_between(zero, max(told))
 
 
 def _beside(evidence: ObjectStore, prefix: str) -> dict[str, bytes]:
@@ -154,6 +189,6 @@ def _segment(
 
 
 def _entry(what: Contents, name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{what.recording}/{name}", what.when.timetuple()[:6])
+    entry = zipfile.ZipInfo(f"{what.name}/{name}", what.when.timetuple()[:6])
     entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
     return entry

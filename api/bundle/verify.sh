@@ -24,7 +24,35 @@ member() { # name of a text member of manifest.json, or of the file that is name
     sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "${2:-manifest.json}"
 }
 
-for tool in openssl sha256sum sed cut mktemp sort find wc; do
+number() { # a number member
+    sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p" "${2:-manifest.json}"
+}
+
+raw() { # hexadecimal as bytes
+    rest=$1
+    while [ -n "$rest" ]; do
+        digits=${rest%"${rest#??}"}
+        rest=${rest#??}
+        # shellcheck disable=SC2059
+        printf "\\$(printf '%03o' "$((0x$digits))")"
+    done
+}
+
+node() { { printf '\001' && raw "$1" && raw "$2"; } | sha; } # of a Merkle tree (RFC 6962)
+
+earlier() { # whether the first of two moments is not the later one: ISO 8601 in UTC is as text as it is in time
+    [ "$(printf '%s\n' "$1" "$2" | sort | head -n 1)" = "$1" ]
+}
+
+of_kind() { # the numbers of the lines of a kind that are about the source at hand
+    sed -n "/\"kind\":\"$1\"/{${own}=;}" chain.jsonl
+}
+
+moment() { # a member of a line
+    printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
+}
+
+for tool in openssl sha256sum sed cut mktemp sort find wc tr head tail; do
     command -v "$tool" >/dev/null 2>&1 || { say FAILED "the program $tool is missing"; exit 2; }
 done
 for file in chain.jsonl manifest.json manifest.sig agent.pub SHA256SUMS; do
@@ -44,13 +72,16 @@ else
     say FAILED "the key is not the one the manifest names"
 fi
 
-if [ "$(sha <chain.jsonl)" = "$(member chain_sha256)" ]; then
+if [ -f span.json ]; then
+    note "a part of the record: $(member begin span.json) to $(member end span.json); of the rest nothing is said"
+elif [ "$(sha <chain.jsonl)" = "$(member chain_sha256)" ]; then
     say OK "the chain is the one the manifest names"
 else
     say FAILED "the chain is not the one the manifest names"
 fi
 
 prev=0000000000000000000000000000000000000000000000000000000000000000
+if [ -f span.json ]; then prev=$(sed -n '1s/.*"prev":"\([0-9a-f]*\)".*/\1/p' chain.jsonl); fi
 lines=0
 broken=
 while IFS= read -r line || [ -n "$line" ]; do
@@ -61,10 +92,72 @@ while IFS= read -r line || [ -n "$line" ]; do
     prev=$(printf '%s' "$line" | sha)
     lines=$((lines + 1))
 done <chain.jsonl
-if [ -z "$broken" ] && [ "$prev" = "$(member chain_head)" ]; then
+if [ -z "$broken" ] && { [ -f span.json ] || [ "$prev" = "$(member chain_head)" ]; }; then
     say OK "every line of the chain follows the one before ($lines lines)"
 else
     say FAILED "the chain is broken at line ${broken:-$lines}"
+fi
+
+if [ -f span.json ]; then
+    # One path to the Merkle root proves the last line (RFC 9162, 2.1.3.2), and that one those before it.
+    size=$(number chain_length)
+    index=$(($(number first span.json) + lines - 1))
+    final=$((size - 1))
+    hash=$({ printf '\000' && printf '%s' "$(tail -n 1 chain.jsonl)"; } | sha)
+    path=$(sed -n 's/.*"path":\[\([^]]*\)\].*/\1/p' span.json | tr ',"' '  ')
+    holds=yes
+    [ -z "$(printf '%s' "$path" | tr -d ' 0-9a-f')" ] || { holds=; path=; }
+    for sister in $path; do
+        if [ "$final" -eq 0 ] || [ "${#sister}" -ne 64 ]; then holds=; break; fi
+        if [ $((index % 2)) -eq 1 ] || [ "$index" -eq "$final" ]; then
+            hash=$(node "$sister" "$hash")
+            while [ $((index % 2)) -eq 0 ] && [ "$index" -gt 0 ]; do
+                index=$((index / 2))
+                final=$((final / 2))
+            done
+        else
+            hash=$(node "$hash" "$sister")
+        fi
+        index=$((index / 2))
+        final=$((final / 2))
+    done
+    if [ -n "$holds" ] && [ "$final" -eq 0 ] && [ "$hash" = "$(member merkle_root)" ] &&
+        [ "$(member recording span.json)" = "$(member recording)" ]; then
+        say OK "the lines are some of those that the manifest signs (Merkle root $hash)"
+    else
+        say FAILED "the lines are not of the manifest"
+    fi
+    begin=$(member begin span.json)
+    end=$(member end span.json)
+    [ "$begin" != "$end" ] && earlier "$begin" "$end" || say FAILED "span.json names no span"
+    sed -n '/"kind":"segment"/s/.*"source":"\([^"]*\)".*/\1/p' chain.jsonl | sort -u >"$work/sources"
+    while IFS= read -r source; do
+        case $source in *[!A-Za-z0-9_-]* | '') say FAILED "a source has a name that cannot be"; continue ;; esac
+        own="/\"source\":\"$source\"/"
+        begun=
+        ended=
+        { of_kind segment && of_kind run && of_kind run_end; } | sort -n | head -n 1 >"$work/first"
+        { of_kind segment && of_kind run && of_kind run_end && of_kind gap; } | sort -n | tail -n 1 >"$work/last"
+        first=$(sed -n "$(cat "$work/first")p" chain.jsonl)
+        case $first in # from before the span, or the beginning of its first run
+        *'"kind":"segment"'*) if earlier "$(moment utc "$first")" "$begin"; then begun=yes; fi ;;
+        *'"kind":"run"'*'"run":1,'*) begun=yes ;;
+        *) if earlier "$(moment t "$first")" "$begin"; then begun=yes; fi ;;
+        esac
+        final=$(tail -n 1 chain.jsonl)
+        last=$(sed -n "$(cat "$work/last")p" chain.jsonl)
+        case $last in # from behind the span, or it had stopped before
+        *'"kind":"segment"'*) if earlier "$end" "$(moment utc "$last")"; then ended=yes; fi ;;
+        *) if earlier "$end" "$(moment t "$final")"; then ended=yes; fi ;;
+        esac
+        case $final in *"\"seq\":$((size - 1)),"*) ended=yes ;; esac
+        if [ -n "$begun" ] && [ -n "$ended" ]; then
+            say OK "$source: the lines show all that it recorded in the span"
+        else
+            say FAILED "$source: the lines do not show all that it recorded in the span"
+        fi
+    done <"$work/sources"
+    [ -s "$work/sources" ] || say FAILED "no segment is named"
 fi
 
 sed -n '/"kind":"segment"/s/.*"file":"\([^"]*\)".*"sha256":"\([0-9a-f]*\)".*/\2  \1/p' chain.jsonl | sort >"$work/expected"

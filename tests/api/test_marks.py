@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from archive.db import catalogue, people, search, tables
 from archive.domain import access
@@ -24,14 +24,17 @@ SPAN = {"start_ms": 9_000, "end_ms": 16_000, "ground": "Определение �
 
 
 @pytest.fixture
-def held(running: Running, court: Court) -> Held:
+def held(running: Running, court: Court) -> Iterator[Held]:
     """A recording of the open hearing of its own, with access copies and text."""
     own = court.one()
     made = record(running.url, running.services, court.agent_token, "room-1", own.hearing)
     found = Held(own.hearing, own.access_class, own.where, made)
     publish_as(running, made, "")
     write_down(running.services.sessions, made, [("judge", "ru", SAID[0]), ("claimant", "kk", SAID[1])])
-    return found
+    yield found
+    with running.services.sessions.begin() as session:  # other tests count what is found
+        for table in (tables.Utterance, tables.Transcript):
+            session.execute(delete(table).where(table.recording_id == made))
 
 
 def publish_as(running: Running, recording: str, marks: str, version: int = 1) -> None:
