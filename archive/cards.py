@@ -38,8 +38,17 @@ def keep_card(context: JobContext, recording: str) -> bool:
         return False
     stored = _keys(context.evidence, courtroom, recording)
     body = canonical(told)
-    if stored and _body(context.evidence, stored[-1]) == body:
-        return False
+    new = not stored or _body(context.evidence, stored[-1]) != body
+    if new:
+        _store(context, courtroom, recording, stored, body)
+    with context.sessions.begin() as session:  # also when it was there: who stored it may have been killed before this
+        want(session, [recording])
+        if context.second is not None:
+            queue_copy(session, recording)
+    return new
+
+
+def _store(context: JobContext, courtroom: str, recording: str, stored: Sequence[str], body: bytes) -> None:
     number = int(stored[-1].rpartition("/")[2].split("-")[1]) + 1 if stored else 1
     days = context.settings.storage.retention_days
     context.evidence.put(
@@ -49,11 +58,6 @@ def keep_card(context: JobContext, recording: str) -> bool:
         content_type="application/json",
         retain_until=context.clock.utc() + timedelta(days=days) if days else None,
     )
-    with context.sessions.begin() as session:
-        want(session, [recording])
-        if context.second is not None:
-            queue_copy(session, recording)
-    return True
 
 
 def read_card(

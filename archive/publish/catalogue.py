@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -22,6 +22,8 @@ from archive.jobs.defer import defer
 from archive.publish.finished import Finished
 from archive.publish.plan import Plan, StoredSegment, make_plan
 from archive.publish.subtitles import Subtitles
+
+LET_GO = "let go"  # in place of the digest of marks: whatever the marks, nobody may have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +173,26 @@ def is_offered(session: Session, recording: str, version: int) -> bool:
     return session.get(t.AccessCopy, (recording, version)) is not None
 
 
-def take_out(session: Session, recording: str) -> list[str]:
-    """Let go of the sets that nobody may have any more; the prefixes of their files."""
+def let_go(session: Session, recording: str) -> dict[int, str]:
+    """Sets that nobody may have any more, also those that a killed job had let go: prefixes of their files by version.
+
+    From here on no change of marks brings one back; its row stays until `forget`, so that its files are not forgotten.
+    """
     lock(session, recording)
     query = select(t.AccessCopy).where(
         t.AccessCopy.recording_id == recording, t.AccessCopy.marks.not_in(wanted(session, recording))
     )
     rows = session.scalars(query).all()
     for row in rows:
-        session.delete(row)
-    session.flush()
-    return [row.prefix for row in rows]
+        row.marks = LET_GO
+    return {row.version: row.prefix for row in rows}
+
+
+def forget(session: Session, recording: str, versions: Collection[int]) -> None:
+    """The files of these sets are gone; so are their rows."""
+    session.execute(
+        delete(t.AccessCopy).where(t.AccessCopy.recording_id == recording, t.AccessCopy.version.in_(versions))
+    )
 
 
 def _newest(session: Session, recording: str) -> int:

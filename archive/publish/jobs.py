@@ -6,6 +6,7 @@
    ones are kept, and where one differs (another version of the program made it) N grows by one.
    The last one is copies.json: the set is whole, and a rebuilt catalogue can take it over.
 4. Write the AccessCopy row: only now can anybody reach the set.
+5. Sets that nobody may have any more are let go, their files removed, and only then their rows.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ def publish_recording(context: JobContext, *, recording: str) -> None:
     else:
         raise Unavailable(f"the marks of {recording} change faster than it can be published; it is tried again")
     with context.sessions.begin() as session:
-        unwanted = catalogue.take_out(session, recording)
-    for prefix in unwanted:
+        unwanted = catalogue.let_go(session, recording)
+    for prefix in unwanted.values():
         _remove(context.derived, prefix)
+    with context.sessions.begin() as session:
+        catalogue.forget(session, recording, unwanted)
 
 
 def _publish(context: JobContext, recording: str, order: catalogue.Order) -> None:

@@ -116,7 +116,7 @@ def _read(store: ObjectStore, found: Stored, archives: Sequence[Verifier]) -> _W
         if 0 in proven.records and proven.records[0].line == record.line:
             signed = signed_manifest(store, found, key)
             manifest = signed[0] if signed else None
-            return _Whole(start, key, proven, manifest, *_receipt(store, found, manifest, archives))
+            return _Whole(start, key, proven, manifest, *proven_receipt(store, found, manifest, archives))
     raise Refused(Code.CHAIN_UNPROVEN, "no start line of this recording is proven by a key beside it")
 
 
@@ -128,10 +128,14 @@ def _start(record: Record) -> Start | None:
     return meaning if isinstance(meaning, Start) else None
 
 
-def _receipt(
+def proven_receipt(
     store: ObjectStore, found: Stored, manifest: bytes | None, archives: Sequence[Verifier]
 ) -> tuple[Receipt | None, datetime | None]:
-    """The archive's receipt for exactly this manifest, and when it had the record."""
+    """The archive's receipt for exactly this manifest, and when it had the record; none that does not hold.
+
+    Raises:
+        StoreUnavailable, StoreRefused: as the port's verbs.
+    """
     receipt = read_receipt(store, found.courtroom, found.recording) if manifest else None
     if manifest is None or receipt is None:
         return None, None

@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from archive.cards import read_card
 from archive.db.holdings import Held, held
 from archive.db.intake import lines as known_lines
-from archive.domain.chain import Kind
+from archive.domain.chain import Kind, sha256_hex
 from archive.domain.errors import NotFound
 from archive.domain.keys import SHA_CHARS, document_key
 from archive.domain.wall import parse_iso
 from archive.ingest.check import stored_sha256
 from archive.ingest.stored import Proven, Stored, agent_keys, proven_lines, signed_manifest
 from archive.jobs.context import JobContext
+from archive.reconcile.adopt import proven_receipt
 from archive.reconcile.findings import Code, Finding
 from archive.signing import Verifier
 
 GRACE = timedelta(minutes=10)  # what is younger may still be on its way
 _CLOSING = ("manifest.sig", "agent.pub", "chain.jsonl")
+_RECEIVED = ("receipt.json", "receipt.sig")
 
 
 class Comparison:
@@ -84,21 +86,40 @@ class Comparison:
             return
         manifest = document_key(here.courtroom, here.id, "manifest.json", here.manifest_sha256)
         needed = {"manifest.json": manifest in self._found.objects}
-        needed |= {kind: bool(self._found.of(kind)) for kind in _CLOSING}
+        kinds = _CLOSING + _RECEIVED if here.verified_ok else _CLOSING
+        needed |= {kind: bool(self._found.of(kind)) for kind in kinds}
         for kind, there in needed.items():
             if not there:
                 yield self._finding(Code.DOCUMENT_MISSING, kind)
         yield from self._altered_documents()
+        if self._chain_sha256(here) != here.chain_sha256:
+            yield self._finding(Code.LINE_DIFFERS, "the catalogue's lines are not those of the manifest")
+        if all(needed.values()):
+            yield from self._signatures(here)
         if not here.verified_ok:
             yield self._finding(
                 Code.RECEIPT_MISSING, "not found whole yet" if here.verified_ok is None else "not whole"
             )
-        elif not self._found.of("receipt.json") or not self._found.of("receipt.sig"):
-            yield self._finding(Code.DOCUMENT_MISSING, "receipt.json")
         if not here.copies:
             yield self._finding(Code.COPIES_MISSING, "nothing to watch or hear was made of it")
         if not here.text:
             yield self._finding(Code.TEXT_MISSING, "no final text")
+
+    def _signatures(self, here: Held) -> Iterator[Finding]:
+        """A document counts for nothing while its signature does not hold."""
+        store = self._context.evidence
+        key = agent_keys(store, self._found).get(here.key_sha256)
+        signed = signed_manifest(store, self._found, key) if key else None
+        if signed is None:
+            yield self._finding(Code.DOCUMENT_MISSING, "no manifest.sig of the agent's key holds")
+        elif here.verified_ok and proven_receipt(store, self._found, signed[0], self._archives)[0] is None:
+            yield self._finding(
+                Code.DOCUMENT_MISSING, "no receipt.json with a receipt.sig of this archive's that holds"
+            )
+
+    def _chain_sha256(self, here: Held) -> str:
+        with self._context.sessions() as session:
+            return sha256_hex(b"".join(line + b"\n" for line in known_lines(session, here.id).values()))
 
     def _altered_documents(self) -> Iterator[Finding]:
         """Documents are small: their bytes are always held against their names."""

@@ -24,8 +24,8 @@ class Code(StrEnum):
     OBJECT_ALTERED = "object_altered"  # other bytes than its line says
     OBJECT_EXTRA = "object_extra"  # named like evidence, and no line names it
     OBJECT_FOREIGN = "object_foreign"  # of a name that this program does not give
-    DOCUMENT_MISSING = "document_missing"  # manifest, its signature, the key or the chain of a closed recording
-    LINE_DIFFERS = "line_differs"  # proven lines with other bytes than the catalogue's
+    DOCUMENT_MISSING = "document_missing"  # of a closed recording: manifest, key, chain, or a signature that holds
+    LINE_DIFFERS = "line_differs"  # proven lines with other bytes than the catalogue's, or that it lost since
     CHAIN_UNPROVEN = "chain_unproven"  # no start line that a key beside it proves
     KEY_UNKNOWN = "key_unknown"  # signed with a key that is no agent's of this room
     KEY_WITHDRAWN = "key_withdrawn"  # signed with a key that was withdrawn, and no receipt from before
