@@ -40,6 +40,8 @@ def set_mark(
     told = {"mark": str(mark.id), "start_ms": start, "end_ms": end, "class": mark.access_class.value}
     told |= {"picture": mark.picture.value, "sound": mark.sound.value, "ground": ground}
     _changed(session, recording, replace(audited, data={**audited.data, **told}))
+    for one in marks.carry_further(session, recording, clock.utc()):
+        _changed(session, one, replace(audited, recording=one, data={**audited.data, **told, "continues": recording}))
     return mark
 
 

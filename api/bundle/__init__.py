@@ -23,9 +23,9 @@ from archive.attested import (
 )
 from archive.db import recordings as db
 from archive.db.recordings import StoredSegment
-from archive.domain.chain import Record, parse_line
+from archive.domain.chain import Kind, Record, parse_line
 from archive.domain.errors import BadInput, Conflict, Damaged
-from archive.domain.span import SPAN, Part, cut, encode_part
+from archive.domain.span import SPAN, Part, cut, encode_part, times_of
 from archive.domain.wall import ms_between, parse_iso
 from archive.key_register import read_statement
 from archive.receipts import read_receipt
@@ -104,6 +104,7 @@ def _cut(lines: Sequence[bytes], zero: datetime, span: Span) -> tuple[Part, Sequ
 def _moments_ms(records: Sequence[Record], zero: datetime) -> tuple[int, int]:
     """The first and the last moment of which these lines, or their media, say something."""
     told = [parse_iso(r.t) for r in records] + [parse_iso(r.fields["utc"]) for r in records if "utc" in r.fields]
+    told += [moment for r in records if r.kind is Kind.SEGMENT for moment in times_of(r)]
     return max(0, ms_between(zero, min(told))), ms_between(zero, max(told))
 
 

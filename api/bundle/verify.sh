@@ -129,7 +129,13 @@ if [ -f span.json ]; then
     fi
     begin=$(member begin span.json)
     end=$(member end span.json)
-    [ "$begin" != "$end" ] && earlier "$begin" "$end" || say FAILED "span.json names no span"
+    for moment in "$begin" "$end"; do
+        case $moment in
+        [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z) ;;
+        *) say FAILED "span.json names no moment" ;;
+        esac
+    done
+    if [ "$begin" = "$end" ] || ! earlier "$begin" "$end"; then say FAILED "span.json names no span"; fi
     sed -n '/"kind":"segment"/s/.*"source":"\([^"]*\)".*/\1/p' chain.jsonl | sort -u >"$work/sources"
     while IFS= read -r source; do
         case $source in *[!A-Za-z0-9_-]* | '') say FAILED "a source has a name that cannot be"; continue ;; esac

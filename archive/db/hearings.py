@@ -126,8 +126,13 @@ class Wanted:
 # --- the access table as SQL ---------------------------------------------------------------------
 
 
-def may(person: Person, action: Action, access_class: Any = t.Hearing.access_class) -> ColumnElement[bool]:
-    """A condition on `hearings`: `person` may do `action`, were the hearing of `access_class`."""
+def may(person: Person, action: Action) -> ColumnElement[bool]:
+    """A condition on `hearings`: `person` may do `action`."""
+    return or_(_granted(person, action), by_rule(person, action, t.Hearing.access_class))
+
+
+def by_rule(person: Person, action: Action, access_class: Any) -> ColumnElement[bool]:
+    """A condition on `hearings`: a row of the table lets `person` do `action` with what is of `access_class`."""
     rows = [
         and_(
             access_class.in_([c.value for c in rule.classes]),
@@ -135,7 +140,7 @@ def may(person: Person, action: Action, access_class: Any = t.Hearing.access_cla
         )
         for rule in access.rules_for(person.role, action)
     ]
-    return or_(_granted(person, action), *rows)
+    return or_(false(), *rows)
 
 
 def _holds(person: Person, relation: Relation) -> ColumnElement[bool]:
@@ -146,14 +151,23 @@ def _holds(person: Person, relation: Relation) -> ColumnElement[bool]:
     return _named(person) if relation is Relation.NAMED else _in_case(person)
 
 
+def _of_hearing(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """There is a row with these conditions about the query's hearing, however deep in the query they are asked.
+
+    Left to itself SQLAlchemy looks for the hearing one level up alone, and further in asks about any hearing at all.
+    """
+    return exists().where(*conditions).correlate(t.Hearing)
+
+
 def _named(person: Person) -> ColumnElement[bool]:
     place = aliased(t.Participant)
-    return exists().where(place.hearing_id == t.Hearing.id, place.user_id == person.id, place.removed_utc.is_(None))
+    named = (place.hearing_id == t.Hearing.id, place.user_id == person.id, place.removed_utc.is_(None))
+    return _of_hearing(*named)
 
 
 def _in_case(person: Person) -> ColumnElement[bool]:
     place, sister = aliased(t.Participant), aliased(t.Hearing)
-    return exists().where(
+    return _of_hearing(
         sister.case_id == t.Hearing.case_id,
         place.hearing_id == sister.id,
         place.user_id == person.id,
@@ -165,7 +179,7 @@ def _at_court(person: Person) -> ColumnElement[bool]:
     if person.court is None:
         return false()
     room = aliased(t.Courtroom)
-    return exists().where(room.id == t.Hearing.courtroom_id, room.court_id == person.court)
+    return _of_hearing(room.id == t.Hearing.courtroom_id, room.court_id == person.court)
 
 
 def _granted(person: Person, action: Action) -> ColumnElement[bool]:
@@ -173,7 +187,7 @@ def _granted(person: Person, action: Action) -> ColumnElement[bool]:
     wanted = access.GRANTABLE if action in access.GRANT_CARRIES else access.GRANTABLE & {action}
     if not wanted:
         return false()
-    return exists().where(
+    return _of_hearing(
         grant.hearing_id == t.Hearing.id,
         grant.user_id == person.id,
         grant.revoked_utc.is_(None),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.evidence import StoredSegment, stored_row
+from archive.db.marks import concealments
 from archive.db.transcripts import FINAL
 
 
@@ -24,7 +25,7 @@ class Held:
     key_sha256: str
     verified_ok: bool | None
     segments: dict[str, tuple[int, int, str]]  # object key -> chain line, bytes, SHA-256
-    copies: bool  # made from this manifest
+    copies: bool  # made from this manifest, for each that somebody may not see all of
     text: bool
 
 
@@ -55,7 +56,7 @@ def held(session: Session, recording: str) -> Held | None:
             t.Segment.recording_id == recording
         )
     )
-    copies = select(t.AccessCopy.version).where(
+    copies = select(t.AccessCopy.marks).where(
         t.AccessCopy.recording_id == recording, t.AccessCopy.made_from == row.manifest_sha256
     )
     return Held(
@@ -66,7 +67,7 @@ def held(session: Session, recording: str) -> Held | None:
         key_sha256=row.key_sha256,
         verified_ok=row.verified_ok,
         segments={key: (seq, size, sha256) for key, seq, size, sha256 in segments},
-        copies=session.scalar(copies.limit(1)) is not None,
+        copies=concealments(session, recording).keys() <= set(session.scalars(copies)),
         text=session.get(t.Transcript, (recording, FINAL)) is not None,
     )
 

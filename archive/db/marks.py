@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
-from archive.db.hearings import may
+from archive.db.hearings import by_rule
 from archive.db.people import Person
 from archive.domain.access import AccessClass, Action
 from archive.domain.errors import NotFound
-from archive.domain.marks import Mark, Picture, Sound, beyond
+from archive.domain.marks import Mark, Picture, Sound, beyond, digest
 from archive.domain.wall import parse_iso
 
 
@@ -43,6 +43,13 @@ def active(session: Session, recording: str) -> list[Mark]:
 def hidden(session: Session, recording: str, clearance: AccessClass) -> tuple[Mark, ...]:
     """The marks that conceal something from whoever has this clearance."""
     return beyond(active(session, recording), clearance)
+
+
+def concealments(session: Session, recording: str) -> dict[str, tuple[Mark, ...]]:
+    """What is concealed from somebody, one clearance after the other, by its digest; nothing in the first one."""
+    marks = active(session, recording)
+    found = [beyond(marks, clearance) for clearance in reversed(AccessClass)]
+    return {digest(hidden): hidden for hidden in found}
 
 
 def history(session: Session, recording: str) -> list[Told]:
@@ -101,6 +108,30 @@ def lift(session: Session, recording: str, mark: uuid.UUID, ground: str, by: Per
     return True
 
 
+def carry_on(session: Session, before: str, recording: str, now: datetime) -> list[str]:
+    """Have a recording, and those that continue it, begin with the marks without an end of the one `before` it.
+
+    Twice is once. The recordings that have new marks.
+    """
+    changed = []
+    for mark in active(session, before):
+        id_ = uuid.uuid5(mark.id, recording)
+        if mark.end_ms is not None or session.get(t.Mark, id_) is not None:
+            continue
+        told = session.get_one(t.Mark, mark.id)
+        row = {name: getattr(told, name) for name in ("access_class", "picture", "sound", "ground", "by_username")}
+        session.add(t.Mark(id=id_, recording_id=recording, start_ms=0, by_role=told.by_role, created_utc=now, **row))
+        changed = [recording]
+    session.flush()
+    return changed + (carry_further(session, recording, now) if changed else [])
+
+
+def carry_further(session: Session, recording: str, now: datetime) -> list[str]:
+    """The same for all that continues a recording."""
+    following = session.scalars(select(t.Recording.id).where(t.Recording.continues == recording)).all()
+    return [changed for one in following for changed in carry_on(session, recording, one, now)]
+
+
 def lock(session: Session, recording: str) -> None:
     """Until the transaction ends nobody else changes the marks or offers copies."""
     session.execute(select(t.Recording.id).where(t.Recording.id == recording).with_for_update())
@@ -124,7 +155,7 @@ def wordless(person: Person, action: Action) -> ColumnElement[bool]:
         mark.start_ms < ends,
         or_(mark.end_ms.is_(None), t.Utterance.start_ms < mark.end_ms),
         _rank(mark.access_class) > _rank(t.Hearing.access_class),
-        ~may(person, action, mark.access_class),
+        ~by_rule(person, action, mark.access_class),
     )
 
 

@@ -196,20 +196,16 @@ def clearance(
     action: Action,
     granted: AbstractSet[Action] = frozenset(),
 ) -> AccessClass | None:
-    """The highest class, from that of the hearing on, in which `action` is allowed; None when it is not at all.
+    """The highest class of span, from the hearing's on, with which `action` is allowed; None when not at all.
 
-    Spans of a recording may have a higher class than its hearing (archive.domain.marks).
+    Spans of a recording may have a higher class than its hearing (archive.domain.marks). A grant opens a hearing as it
+    is and nothing above it: it may be older than the mark that keeps a span from others.
     """
-    classes = list(AccessClass)
-    above = classes[classes.index(access_class) :]
-    may = [one for one in above if decide(role, relations, one, action, granted).allowed]
-    return may[-1] if may and may[0] is access_class else None
-
-
-def clearances(action: Action) -> frozenset[AccessClass]:
-    """The clearances for `action` that anybody can have with some hearing; grants give the highest."""
-    found = {max(rule.classes, key=list(AccessClass).index) for rule in TABLE if action in rule.actions}
-    return frozenset(found | ({AccessClass.SEALED} if action in GRANTABLE else set()))
+    if not decide(role, relations, access_class, action, granted).allowed:
+        return None
+    above = list(AccessClass)[list(AccessClass).index(access_class) + 1 :]
+    through = [one for one in above if _first(role, relations, one, action) is not None]
+    return through[-1] if through else access_class
 
 
 def decide_in_court(role: Role, own: bool, action: CourtAction) -> Decision:

@@ -73,7 +73,7 @@ def _is_shown_from(records: Sequence[Record], source: str, begin: datetime) -> b
     """Whether what it recorded from `begin` on is here: the first line about it is from before, or its very first."""
     first = next(r for r in records if _tells(r, source))
     if first.kind is Kind.SEGMENT:
-        return first.seq == 0 or _times(first)[0] <= begin
+        return first.seq == 0 or times_of(first)[0] <= begin
     return (first.kind is Kind.RUN and first.fields["run"] == 1) or parse_iso(first.t) <= begin
 
 
@@ -82,7 +82,7 @@ def _is_shown_until(records: Sequence[Record], source: str, end: datetime, lengt
     last = next(r for r in reversed(records) if _tells(r, source) or (r.kind is Kind.GAP and _is_of(r, source)))
     if records[-1].seq == length - 1:
         return True
-    return _times(last)[0] >= end if last.kind is Kind.SEGMENT else parse_iso(records[-1].t) >= end
+    return times_of(last)[0] >= end if last.kind is Kind.SEGMENT else parse_iso(records[-1].t) >= end
 
 
 def _tells(record: Record, source: str) -> bool:
@@ -94,11 +94,12 @@ def _is_of(record: Record, source: str) -> bool:
 
 
 def _touches(segment: Record, begin: datetime, end: datetime) -> bool:
-    start, until = _times(segment)
+    start, until = times_of(segment)
     return start < end and begin < until
 
 
-def _times(segment: Record) -> tuple[datetime, datetime]:
+def times_of(segment: Record) -> tuple[datetime, datetime]:
+    """When a segment begins and ends by the wall clock, as its line says."""
     start = parse_iso(segment.fields["utc"])
     return start, start + timedelta(seconds=segment.fields["duration_ticks"] / TICKS_PER_S)
 

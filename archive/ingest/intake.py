@@ -20,6 +20,7 @@ from archive.db import intake as rows
 from archive.db.agents import Agent, accept_key
 from archive.db.cards import queue_cards
 from archive.db.intake import Intake, Line
+from archive.db.marks import carry_on
 from archive.db.session import notify
 from archive.domain.chain import ZERO, Record, check_links, parse_line, sha256_hex
 from archive.domain.chain import Head as ChainHead
@@ -80,6 +81,8 @@ def register_recording(
         return False
     rows.add_sources(session, recording, start.sources)
     rows.add_lines(session, recording, [Line(0, record.kind, start_line, signature)])
+    if start.continues:
+        carry_on(session, start.continues, recording, started_utc)
     queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
     return True

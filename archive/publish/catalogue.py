@@ -11,11 +11,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
-from archive.db.marks import active, lock
+from archive.db.marks import concealments, lock
 from archive.db.session import notify
-from archive.domain.access import AccessClass, Action, clearances
 from archive.domain.errors import Conflict, NotFound
-from archive.domain.marks import Mark, beyond, digest
+from archive.domain.marks import Mark, digest
 from archive.domain.media import Source, SourceKind
 from archive.domain.transcript import TranscriptState
 from archive.jobs.defer import defer
@@ -46,13 +45,6 @@ class TextOrder:
     hidden: tuple[Mark, ...]  # what is said there is left out
 
 
-def wanted(session: Session, recording: str) -> dict[str, tuple[Mark, ...]]:
-    """What is to be concealed in the sets of copies that people need, by its digest; nothing in the first one."""
-    marks = active(session, recording)
-    hidden = [beyond(marks, one) for one in sorted(clearances(Action.VIEW), key=list(AccessClass).index, reverse=True)]
-    return {digest(each): each for each in [(), *hidden]}
-
-
 def open_order(session: Session, recording: str) -> Order | None:
     """What to publish next of a closed recording; None when all copies that are needed are there already.
 
@@ -66,7 +58,7 @@ def open_order(session: Session, recording: str) -> Order | None:
         raise NotFound(f"there is no recording {recording}")
     if row.manifest_sha256 is None:
         raise Conflict(f"recording {recording} is still open; access copies are made when it is closed")
-    needed = wanted(session, recording).items()
+    needed = concealments(session, recording).items()
     missing = (hidden for marks, hidden in needed if not _published(session, recording, row.manifest_sha256, marks))
     hidden = next(missing, None)
     if hidden is None:
@@ -93,7 +85,7 @@ def close_order(
     """
     session.execute(select(t.Recording.id).where(t.Recording.id == plan.recording).with_for_update())
     marks = digest(plan.hidden)
-    if marks not in wanted(session, plan.recording) or _published(session, plan.recording, plan.made_from, marks):
+    if marks not in concealments(session, plan.recording) or _published(session, plan.recording, plan.made_from, marks):
         return False
     if _newest(session, plan.recording) >= version:
         raise Conflict(f"version {version} of the access copies of {plan.recording} is taken; publish it again")
@@ -133,7 +125,7 @@ def text_order(session: Session, recording: str) -> TextOrder | None:
     )
     if text is None or not text.object_key:
         return None
-    for marks, hidden in wanted(session, recording).items():
+    for marks, hidden in concealments(session, recording).items():
         row = _newest_copy(session, recording, marks)
         if row is not None and row.contents["master"] and not _has_text(row, text.revision):
             return TextOrder(row.version, row.made_from, row.prefix, text.revision, text.object_key, hidden)
@@ -180,7 +172,7 @@ def let_go(session: Session, recording: str) -> dict[int, str]:
     """
     lock(session, recording)
     query = select(t.AccessCopy).where(
-        t.AccessCopy.recording_id == recording, t.AccessCopy.marks.not_in(wanted(session, recording))
+        t.AccessCopy.recording_id == recording, t.AccessCopy.marks.not_in(concealments(session, recording))
     )
     rows = session.scalars(query).all()
     for row in rows:

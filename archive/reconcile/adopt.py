@@ -24,7 +24,7 @@ from archive.db import keys as register
 from archive.db.agents import Agent, agent_by_name
 from archive.db.cards import queue_cards
 from archive.db.intake import Intake
-from archive.db.marks import restore_marks
+from archive.db.marks import carry_on, restore_marks
 from archive.db.session import notify
 from archive.domain.chain import Record, sha256_hex
 from archive.domain.errors import Damaged, NotFound
@@ -176,6 +176,8 @@ def _register(session: Session, context: JobContext, found: Stored, whole: _Whol
     restore_marks(session, found.recording, card.get("marks", ()) if card else ())
     rows.add_sources(session, found.recording, whole.start.sources)
     rows.add_lines(session, found.recording, [rows.Line(0, record.kind, record.line, whole.proven.signatures.get(0))])
+    if whole.start.continues:
+        carry_on(session, whole.start.continues, found.recording, parse_iso(record.t))
     if card is None:
         queue_cards(session, [found.recording])
 

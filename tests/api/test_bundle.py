@@ -219,6 +219,7 @@ OF_PARTS: dict[str, Callable[[Path], object]] = {
     "other numbers": lambda part: _span(part, first=1),
     "another recording": lambda part: _span(part, recording="20260914-051500-00000000"),
     "widened": lambda part: _span(part, end="2099-01-01T00:00:00.000Z"),
+    "no moment": lambda part: _span(part, begin=""),
     "turned round": lambda part: _span(part, begin="2099-01-01T00:00:00.000Z"),
     "no span": lambda part: (part / "span.json").unlink(),
 }

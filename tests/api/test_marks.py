@@ -141,6 +141,50 @@ def test_a_mark_set_while_it_runs_begins_now_and_has_no_end(running: Running, co
     assert (withheld["picture"], withheld["sound"]) == ("blurred", "silent")
 
 
+def test_a_mark_without_an_end_holds_for_what_continues_the_recording(running: Running, court: Court, as_: As) -> None:
+    """An agent that dies goes on in a new recording: who was to be protected still is."""
+    secretary, party, own = as_(court.person("secretary")), as_(court.person("party")), court.one()
+
+    def recorded(**start: str) -> str:
+        services = running.services
+        return record(running.url, services, court.agent_token, "room-1", own.hearing, close=False, **start)
+
+    first = recorded()
+    ended, endless = {**SPAN, "start_ms": 0, "end_ms": 2_000}, {"start_ms": 3_000, "ground": "Свидетель под защитой"}
+    for span in (ended, endless):
+        assert secretary.post(f"/recordings/{first}/marks", span).status_code == 201
+    second = recorded(continues=first)
+    third = recorded(continues=second)
+    for recording in (second, third):
+        assert [(w["start_ms"], w["end_ms"]) for w in party.get(f"/recordings/{recording}").json()["withheld"]] == [
+            (0, None)
+        ]
+    later = {"start_ms": 4_000, "ground": "Другой свидетель", "picture": "blurred", "sound": "disguised"}
+    assert secretary.post(f"/recordings/{first}/marks", later).status_code == 201
+    assert len(party.get(f"/recordings/{third}").json()["withheld"]) == 2
+
+
+def test_a_grant_opens_the_hearing_and_not_what_is_sealed_in_it(
+    running: Running, court: Court, as_: As, held: Held
+) -> None:
+    """The order for one person may be older than the mark."""
+    secretary, party = as_(court.person("secretary")), as_(court.person("party"))
+    order = {"hearing_id": held.hearing, "actions": ["view", "read", "bundle"], "ground": "order 1"}
+    order |= {"user_id": party.me["id"], "by_user_id": party.me["id"]}
+    with running.services.sessions.begin() as session:
+        made = insert(tables.Grant).values(**order, until_utc=func.now() + timedelta(hours=1))
+        grant = session.scalar(made.returning(tables.Grant.id))
+    try:
+        assert party.get(f"/recordings/{held.recording}/bundle").status_code == 200
+        assert secretary.post(f"/recordings/{held.recording}/marks", SPAN).status_code == 201
+        assert party.get(f"/recordings/{held.recording}/media/v1/mix.mp4").status_code == 404
+        assert party.get(f"/recordings/{held.recording}/bundle").status_code == 403
+        assert (said(party, held), hits(party, held, "өтінішхат")) == ([SAID[0]], 0)
+    finally:
+        with running.services.sessions.begin() as session:
+            session.execute(delete(tables.Grant).where(tables.Grant.id == grant))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

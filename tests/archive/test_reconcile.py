@@ -19,6 +19,7 @@ from archive import sealing
 from archive.db import assignment, audit, catalogue, transcripts
 from archive.db import tables as t
 from archive.db.keys import withdraw
+from archive.db.marks import concealments
 from archive.db.people import Person
 from archive.db.session import Sessions
 from archive.domain.access import AccessClass, Role
@@ -149,6 +150,13 @@ def offer(context: JobContext, made: Recorded) -> None:
     row = {"version": 3, "made_from": manifest, "prefix": prefix, "contents": contents, "ready_utc": START}
     with context.sessions.begin() as session:
         session.add(t.AccessCopy(recording_id=made.id, **row))
+        (marks,) = concealments(session, made.id).keys() - {""}
+    assert findings(context, made)[Code.COPIES_MISSING] == ""  # those for whoever may not have the sealed span
+    veiled = prefix_of(made.id, 5)
+    context.derived.put(f"{veiled}m", b"copy")
+    context.derived.put(f"{veiled}{COPIES}", statement(manifest, marks, contents))
+    with context.sessions.begin() as session:
+        session.add(t.AccessCopy(recording_id=made.id, **{**row, "version": 5, "prefix": veiled, "marks": marks}))
 
 
 def in_room(sessions: Sessions, code: str, hearing: uuid.UUID | None) -> tuple[Recorded, Any]:

@@ -174,7 +174,7 @@ export const en: Messages = {
     forWhom: 'For whom',
     class: {
       closed: 'Closed: for those admitted to closed hearings',
-      sealed: 'Sealed: for the judge and by order',
+      sealed: 'Sealed: for judge and secretary alone',
     },
     picture: 'Picture',
     pictures: { shown: 'Shown', blurred: 'Blurred', black: 'Black' },
@@ -194,6 +194,7 @@ export const en: Messages = {
   withheld: {
     title: 'This part is sealed',
     all: 'not open to you',
+    text: (span) => `Not open to you, and not in this text: ${span}`,
     picture: { shown: 'the picture is shown', blurred: 'the picture is blurred', black: 'no picture' },
     sound: { heard: 'the sound is as it was', disguised: 'voices are disguised', silent: 'no sound' },
   },

@@ -178,7 +178,7 @@ export const kk: Messages = {
     forWhom: 'Кімге',
     class: {
       closed: 'Жабық: жабық отырысқа жіберілгендерге',
-      sealed: 'Құпия: судьяға және сот ұйғарымымен',
+      sealed: 'Құпия: тек судья мен хатшыға',
     },
     picture: 'Бейне',
     pictures: { shown: 'Көрсетілсін', blurred: 'Бұлдыр', black: 'Қара экран' },
@@ -198,6 +198,7 @@ export const kk: Messages = {
   withheld: {
     title: 'Бұл бөлік құпия',
     all: 'сізге ашық емес',
+    text: (span) => `Сізге ашық емес, бұл мәтінде жоқ: ${span}`,
     picture: { shown: 'бейне көрсетіледі', blurred: 'бейне бұлдыр', black: 'бейнесіз' },
     sound: { heard: 'дыбыс өзгермеген', disguised: 'дауыстар өзгертілген', silent: 'дыбыссыз' },
   },
