@@ -17,6 +17,7 @@ from api.routes import (
     agents,
     bundle,
     enrolment,
+    exports,
     health,
     hearings,
     live,
@@ -38,7 +39,7 @@ from config.threads import to_its_end
 log = logging.getLogger(__name__)
 
 API = "/api/v1"
-PARTS = (session, hearings, recordings, marks, live, media, bundle, search, rooms, agents, agent, enrolment)
+PARTS = (session, hearings, recordings, marks, live, media, bundle, exports, search, rooms, agents, agent, enrolment)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:

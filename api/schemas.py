@@ -252,6 +252,31 @@ class MarkMade(BaseModel):
     id: UUID
 
 
+class ExportAsked(Asked):
+    """A film or a text to take away; `language` is that of headings, chapters and cards."""
+
+    kind: Literal["mp4", "docx", "pdf"]
+    language: Literal["kk", "ru", "en"] = "kk"
+    camera: Annotated[str, Field(max_length=64), AfterValidator(_no_nul)] | None = None
+
+
+class Export(BaseModel):
+    """`outdated`: what has to be concealed in it has changed; it cannot be loaded any more. `file` once it is ready."""
+
+    id: UUID
+    kind: Literal["mp4", "docx", "pdf"]
+    language: Literal["kk", "ru", "en"]
+    camera: str | None
+    state: Literal["waiting", "ready", "failed"]
+    outdated: bool
+    progress: float  # 0 to 1
+    size: int | None
+    sha256: str | None
+    file: str | None
+    requested_utc: str
+    expires_utc: str
+
+
 class GroundGiven(Asked):
     """Why something is taken back."""
 

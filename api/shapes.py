@@ -11,12 +11,14 @@ from api import schemas as s
 from archive.db import recordings as rec
 from archive.db.alarms import Alarm
 from archive.db.assignment import Unassigned
+from archive.db.exports import Export as Made
 from archive.db.hearings import Hearing, Names
 from archive.db.marks import Told
 from archive.db.people import Person
 from archive.db.rooms import Order, Room
 from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
+from archive.domain.exports import State as ExportState
 from archive.domain.marks import Mark, Sound
 from archive.domain.terms import role_term
 from archive.domain.wall import iso
@@ -116,6 +118,24 @@ def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[st
 def withheld(hidden: Iterable[Mark]) -> list[s.Withheld]:
     """What of a recording is concealed from the person, without the grounds."""
     return [s.Withheld.model_validate(_span(one)) for one in hidden]
+
+
+def export(one: Made, fits: bool) -> s.Export:
+    is_ready = one.state is ExportState.READY and fits
+    return s.Export(
+        id=one.id,
+        kind=one.order.kind.value,
+        language=one.order.language,
+        camera=one.order.camera,
+        state=one.state.value,
+        outdated=not fits,
+        progress=one.permille / 1000,
+        size=one.size if is_ready else None,
+        sha256=one.sha256 if is_ready else None,
+        file=f"/api/v1/recordings/{one.order.recording}/exports/{one.id}/file" if is_ready else None,
+        requested_utc=iso(one.requested_utc),
+        expires_utc=iso(one.expires_utc),
+    )
 
 
 def mark(one: Told) -> s.Mark:

@@ -81,6 +81,14 @@ class Api(Section):
     live_cache_mb: int = Field(128, ge=16)  # of running hearings, kept for all who watch; less = parts are made again
 
 
+class Exports(Section):
+    """Films and texts that people take away."""
+
+    keep_days: int = Field(7, ge=1, le=365)  # what was asked for can be loaded so long; then it is removed
+    waiting: int = Field(5, ge=1, le=100)  # how many one person may wait for at once
+    docx_template: Path | None = None  # the court's own, with the fields of archive/export/docx.py; default: ours
+
+
 class Recogniser(Section):
     """Speech to text."""
 
@@ -162,6 +170,7 @@ class Settings(BaseSettings):
     timestamps: Timestamps = Timestamps()
     keeping: Keeping = Keeping()
     api: Api = Api()
+    exports: Exports = Exports()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()
     recording: Recording = Recording()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api import guard
+from api import guard, ranges
 from api.guard import Who
-from api.problems import RANGE, problem
 from api.services import Services, Use
 from archive.db import recordings as db
 from archive.db.hearings import Standing
@@ -30,7 +30,6 @@ router = APIRouter(prefix="/recordings", tags=["media"])
 CHUNK_BYTES = 256 << 10
 _PATH = re.compile(r"v(\d{1,9})/(.+)")
 _WORDS = re.compile(r"v\d+/text/r\d+-[^/]+/.+")
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,6 @@ class File:
     content_type: str
 
 
-class Unsatisfiable(Exception):
-    """The range lies outside the file."""
-
-
 @router.head("/{recording}/media/{path:path}", operation_id="media_head", response_class=StreamingResponse)
 @router.get("/{recording}/media/{path:path}", response_class=StreamingResponse)
 def media(recording: str, path: str, request: Request, who: Who, services: Use) -> Response:
@@ -55,13 +50,8 @@ def media(recording: str, path: str, request: Request, who: Who, services: Use) 
     file = _published(services, who, standings[Action.VIEW], recording, path)
     for action, standing in standings.items():
         guard.note_viewing(services, who, standing, recording, action)
-    try:
-        part = byte_range(request.headers.get("range"), file.size)
-    except Unsatisfiable:
-        refused = problem(RANGE, request)
-        refused.headers["Content-Range"] = f"bytes */{file.size}"
-        return refused
-    return _reply(services.derived, file, part, head=request.method == "HEAD")
+    body = partial(_chunks, services.derived, file.key)
+    return ranges.reply(request, ranges.Body(file.size, file.content_type, body))
 
 
 @router.get("/{recording}/live/{path:path}", response_class=Response)
@@ -92,42 +82,6 @@ def _published(services: Services, who: SignedIn, standing: Standing, recording:
     raise NotFound("there is no such file; load the recording again")
 
 
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and number of bytes (RFC 9110, 14.1.2); None = the whole, also for what is not one range of bytes.
-
-    Raises:
-        Unsatisfiable: it begins behind the end, or asks for nothing.
-    """
-    match = _RANGE.fullmatch(header.replace(" ", "")) if header else None
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        length = min(int(match[2]), size)
-        if length == 0:
-            raise Unsatisfiable
-        return size - length, length
-    first = int(match[1])
-    last = min(int(match[2]), size - 1) if match[2] else size - 1
-    if match[2] and int(match[2]) < first:
-        return None
-    if first >= size:
-        raise Unsatisfiable
-    return first, last - first + 1
-
-
-def _reply(store: ObjectStore, file: File, part: tuple[int, int] | None, *, head: bool) -> Response:
-    start, length = part or (0, file.size)
-    headers = {"Accept-Ranges": "bytes", "Content-Length": str(length)}
-    if part:
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{file.size}"
-    status = 206 if part else 200
-    if head or length == 0:
-        return Response(None, status, headers, file.content_type)
-    chunks = _chunks(store, file.key, start, length)
-    first = next(chunks)  # the store is asked before the status is sent: a dead one is a 503
-    return StreamingResponse(_again(first, chunks), status, headers, file.content_type)
-
-
 def _chunks(store: ObjectStore, key: str, start: int, length: int) -> Iterator[bytes]:
     with store.open_range(key, start, length) as body:
         left = length
@@ -137,8 +91,3 @@ def _chunks(store: ObjectStore, key: str, start: int, length: int) -> Iterator[b
                 raise NotFound("the stored file is shorter than the catalogue says")
             left -= len(chunk)
             yield chunk
-
-
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest

@@ -21,6 +21,7 @@ from archive.jobs.defer import defer
 DESTROYED: tuple[type[t.Base], ...] = (
     t.Utterance,
     t.Transcript,
+    t.Export,
     t.AccessCopy,
     t.Mark,
     t.Event,

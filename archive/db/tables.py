@@ -462,6 +462,30 @@ class Mark(Base):
     __table_args__ = (Index(None, "recording_id"),)
 
 
+class Export(Base):
+    """A file made of a recording for one person (archive.export); gone some days after it was asked for."""
+
+    __tablename__ = "exports"
+    id: Mapped[uuid.UUID] = _id()
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str]  # archive.domain.exports.Kind
+    language: Mapped[str]  # of headings and chapters
+    camera: Mapped[str | None]  # null = the first, or not of a picture
+    marks: Mapped[str]  # digest of what is concealed in it
+    marked: Mapped[bool] = mapped_column(Boolean)  # it names whoever takes it
+    revision: Mapped[int | None]  # of the text in it; null = there is none
+    requested_utc: Mapped[datetime]
+    permille: Mapped[int] = mapped_column(server_default=text("0"))  # how far it is made
+    ready_utc: Mapped[datetime | None]
+    failed: Mapped[str | None]  # why it cannot be made
+    prefix: Mapped[str | None]  # of its pieces in the derived bucket
+    sizes: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))  # of the pieces, in bytes
+    sha256: Mapped[str | None]  # of the whole
+    expires_utc: Mapped[datetime]
+    __table_args__ = (Index(None, "recording_id", "user_id"), Index(None, "expires_utc"))
+
+
 class ClassOrder(Base):
     """The class of a hearing as the court has set it; what the schedule says later does not change it."""
 

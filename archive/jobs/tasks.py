@@ -19,6 +19,7 @@ OUTSIDE_ATTEMPTS = 12  # about forty minutes; a longer outage of what is outside
 
 if importlib.util.find_spec("archive.publish.jobs"):
     importlib.import_module("archive.publish.jobs")
+    importlib.import_module("archive.export.jobs")
 
 
 @task("ingest.segments", queue="default")

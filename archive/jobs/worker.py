@@ -20,6 +20,7 @@ from archive import stamps
 from archive.audit import seal
 from archive.db.session import Sessions
 from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
+from archive.export.jobs import tidy as tidy_exports
 from archive.jobs.app import QUEUES, TASKS, load_tasks, make_app
 from archive.jobs.context import job_context
 from archive.jobs.takeover import take_over
@@ -96,6 +97,7 @@ def run_worker(
             Upkeep(partial(second_site.catch_up, context), pace.catch_up_s),
             Upkeep(partial(adopt_strays, context), pace.catch_up_s, at_start=False),
             Upkeep(partial(scrub, context), pace.scrub_s, at_start=False),
+            Upkeep(partial(tidy_exports, context), pace.seal_s),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:

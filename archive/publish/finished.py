@@ -34,6 +34,11 @@ def prefix_of(recording: str, version: int) -> str:
     return f"{recording}/media/v{version}/"
 
 
+def picture_stem(camera: str) -> str:
+    """The beginning of the names of a camera's picture in a set."""
+    return f"{camera}/_video"
+
+
 def statement(made_from: str, marks: str, contents: dict[str, Any]) -> bytes:
     """The bytes of copies.json: equal for equal copies."""
     about = {"format": FORMAT, "made_from": made_from, "marks": marks, "contents": contents}

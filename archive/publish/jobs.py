@@ -11,21 +11,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from archive.domain.errors import StoreRefused, Unavailable
 from archive.domain.marks import wordless
 from archive.domain.transcript_file import from_dict
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
+from archive.jobs.workplace import workplace
 from archive.publish import catalogue
 from archive.publish.copies import MASTER, Copies, make_copies, upload
 from archive.publish.finished import prefix_of
@@ -60,7 +55,8 @@ def publish_recording(context: JobContext, *, recording: str) -> None:
 
 
 def _publish(context: JobContext, recording: str, order: catalogue.Order) -> None:
-    with _workplace(context.settings.data_dir / "publish") as place:
+    with workplace(context.settings.data_dir / "publish") as place:
+        (place / "copies").mkdir()
         copies = make_copies(order.plan, context.evidence, place / "copies", place / "segment")
         version = _store(copies, context.derived, recording, order.version)
     prefix = prefix_of(recording, version)
@@ -118,28 +114,3 @@ def _store(copies: Copies, derived: ObjectStore, recording: str, version: int) -
         if upload(copies, derived, prefix_of(recording, number)):
             return number
     raise StoreRefused(f"{_VERSIONS_TRIED} unfinished versions of {recording} are in the store; remove them")
-
-
-@contextmanager
-def _workplace(root: Path) -> Iterator[Path]:
-    """An empty folder that is ours as long as we live; those of dead processes are removed."""
-    root.mkdir(parents=True, exist_ok=True)
-    for left in root.iterdir():
-        with (left / "lock").open("a") if left.is_dir() else left.open() as lock:
-            if _held(lock.fileno()):
-                shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as name:
-        place = Path(name)
-        with (place / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (place / "copies").mkdir()
-            yield place
-
-
-def _held(file: int) -> bool:
-    """Whether the lock could be taken: nobody alive holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from archive.domain.marks import Mark, Picture, Sound
 from archive.domain.media import TICKS_PER_MS, Source
 from archive.publish import live_mix
+from archive.publish.finished import picture_stem
 from archive.publish.live_catalogue import LiveRecording
 from archive.publish.live_line import LiveLine, Piece
 from archive.publish.live_playlists import Line
@@ -82,7 +83,7 @@ class Copy:
 
 def picture_of(source: Source) -> Rendition:
     """The picture of a camera; no channel's name begins with an underscore."""
-    return Rendition(f"{source.name}/_video", (source.name,), PICTURE)
+    return Rendition(picture_stem(source.name), (source.name,), PICTURE)
 
 
 def mix_of(sources: Sequence[Source]) -> Rendition:

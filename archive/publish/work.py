@@ -11,6 +11,7 @@ from archive.domain.media import TICKS_PER_S, Source, SourceKind
 from archive.publish.boxes import Format, Picture, Sample, Sound
 from archive.publish.codecs import Black, Silence, jpeg
 from archive.publish.conceal import PictureVeil, SoundVeil
+from archive.publish.finished import picture_stem
 from archive.publish.levelling import Leveller
 from archive.publish.plan import Placed, Plan
 from archive.publish.reading import Unit, fetch, units
@@ -46,7 +47,7 @@ class Camera:
             return
         if self.rendition is None:
             # no channel's name begins with an underscore
-            stem = f"{self.source.name}/_video"
+            stem = picture_stem(self.source.name)
             self.rendition = Rendition(self._folder, stem, Black(format_), self._plan.holes, _PICTURE_STANDS)
         self._add(self.rendition, self._veil.pass_on(unit))
         if not self._veil.open:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, insert, update
 
-from api.routes.media import Unsatisfiable, byte_range
+from api.ranges import Unsatisfiable, byte_range
 from archive.db import tables
 from tests.api.conftest import Running
 from tests.api.world import MEDIA, Court, Person, SignedIn

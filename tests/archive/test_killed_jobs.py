@@ -12,20 +12,23 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from archive import accounts
-from archive.db import people
+from archive.db import exports, people
 from archive.db import tables as t
+from archive.db.exports import Order
 from archive.db.keeping import Target
 from archive.db.transcripts import final_key, put_final
 from archive.domain.access import Role
 from archive.domain.chain import Kind, sha256_hex
+from archive.domain.exports import Kind as ExportKind
 from archive.domain.transcript import Language, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
 from archive.embedded import Servers
@@ -122,6 +125,25 @@ def written_down(context: JobContext, recording: str) -> dict[str, Any]:
     return {"recording": recording}
 
 
+def wanted(context: JobContext, recording: str) -> dict[str, Any]:
+    """Somebody has asked for a film."""
+    publish_recording(context, recording=recording)
+    with context.sessions.begin() as session:
+        accounts.add_user(
+            session, username="judge", password="correct horse", display_name="J", role=Role.JUDGE, court="saryarka"
+        )
+        found = people.credentials(session, "judge")
+        hearing = session.scalars(select(t.Recording.hearing_id).where(t.Recording.id == recording)).one()
+        assert found
+        assert hearing
+        place = {"name": "J", "role": "judge", "user_id": found.person.id}
+        session.add(t.Participant(hearing_id=hearing, **place))
+        order = Order(recording, ExportKind.MP4, "kk", None, "", False, None)
+        made = exports.insert(session, order, found.person.id, context.clock.utc(), timedelta(days=1))
+    idle(context)
+    return {"export": str(made.id)}
+
+
 SCENES = {
     "ingest.segments": Scene(closed),
     "receipt.recording": Scene(closed),
@@ -132,6 +154,7 @@ SCENES = {
     "destroy.recording": Scene(agreed),
     "publish.recording": Scene(unwanted),
     "publish.text": Scene(written_down),
+    "export.make": Scene(wanted),
 }
 
 

@@ -327,7 +327,7 @@ def test_the_store_is_killed_in_the_middle_of_a_put(kind: str, court: Court, lin
                 wait_for(lambda: "UPL-001" in work.codes(), 20, "the alarm")
                 line.bytes_per_s = 0
                 server.start()
-                work.done()
+                work.done(100)  # longer than a request that nobody answers is waited for
                 wait_for(lambda: not work.codes(), 10, "the end of all alarms")
         for folder in folders:
             check_archived(court, folder, open_store(server.archive, "evidence"))
