@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,15 +12,13 @@ from uuid import UUID
 
 import click
 
-from archive.accounts import authenticate
-from archive.db import audit, destructions
+from archive.at_console import AS, STDIN, person_at_console
+from archive.db import destructions
 from archive.db import keeping as db
 from archive.db.catalogue import CASE_KINDS
 from archive.db.destructions import Destruction
 from archive.db.keeping import Target
-from archive.db.people import Person
 from archive.db.session import Sessions, make_sessions
-from archive.domain.errors import BadInput, NotSignedIn
 from archive.domain.keeping import RetentionClass, Term, Unit
 from archive.domain.wall import iso
 from archive.keeping import consent, holds, terms
@@ -31,8 +28,6 @@ from config.settings import Settings, load_settings
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 GROUND = click.option("--ground", required=True, help="The order or the rule that says so.")
-AS = click.option("--as", "username", required=True, metavar="USERNAME", help="Who acts; the password is asked.")
-STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 
 
 @contextmanager
@@ -206,7 +201,7 @@ def destroy_request(recording: str, ground: str, username: str, password_stdin: 
     Example: tyndau destroy request 20260914-051500-1f3a9c02 --as aigul --ground "Акт № 7"
     """
     with _catalogue() as (settings, sessions):
-        by = _person(sessions, username, password_stdin)
+        by = person_at_console(sessions, username, password_stdin)
         made = consent.request(sessions, settings, SystemClock(), recording, ground, by)
     click.echo(made)
 
@@ -221,7 +216,7 @@ def destroy_approve(destruction: UUID, username: str, password_stdin: bool) -> N
     Example: tyndau destroy approve 3f0c… --as marat
     """
     with _catalogue() as (settings, sessions):
-        by = _person(sessions, username, password_stdin)
+        by = person_at_console(sessions, username, password_stdin)
         consent.approve(sessions, settings, SystemClock(), destruction, by)
     click.echo("A worker destroys it now.")
 
@@ -237,7 +232,7 @@ def destroy_withdraw(destruction: UUID, reason: str, username: str, password_std
     Example: tyndau destroy withdraw 3f0c… --as marat --reason "Дело истребовано"
     """
     with _catalogue() as (_, sessions):
-        by = _person(sessions, username, password_stdin)
+        by = person_at_console(sessions, username, password_stdin)
         consent.withdraw(sessions, SystemClock(), destruction, reason, by)
     click.echo("It is withdrawn.")
 
@@ -263,21 +258,3 @@ def destroy_list(as_json: bool) -> None:
 def _acts(one: Destruction) -> str:
     approved = f", approved by {one.approved.username}" if one.approved else ""
     return f"requested by {one.requested.username} {iso(one.requested.at_utc)}{approved}"
-
-
-def _person(sessions: Sessions, username: str, from_stdin: bool) -> Person:
-    """Whoever has this name and password; a failure is noted."""
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    elif sys.stdin.isatty():
-        password = str(click.prompt(f"Password of {username}", hide_input=True))
-    else:
-        raise BadInput("no password; type it at a terminal or use --password-stdin")
-    try:
-        with sessions.begin() as session:
-            return authenticate(session, username, password)
-    except NotSignedIn:
-        with sessions.begin() as session:
-            data = {"username": username[:64].replace("\x00", ""), "address": "console"}
-            audit.write(session, audit.Entry("session.sign_in", False, "password", data=data))
-        raise

@@ -21,8 +21,12 @@ from archive.attested import (
     STATEMENT_SIGNATURE,
     TOKEN,
 )
+from archive.db import marks
 from archive.db import recordings as db
+from archive.db.hearings import Standing
+from archive.db.people import Person
 from archive.db.recordings import StoredSegment
+from archive.domain.access import AccessClass, Action
 from archive.domain.chain import Kind, Record, parse_line
 from archive.domain.errors import BadInput, Conflict, Damaged
 from archive.domain.span import SPAN, Part, cut, encode_part, times_of
@@ -92,6 +96,13 @@ def contents(session: Session, evidence: ObjectStore, recording: str, span: Span
     small |= {name: files("api.bundle").joinpath(name).read_bytes() for name in SHOWN}
     started = datetime.strptime(recording[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     return Contents(recording, started, small, segments, name, holds_ms)
+
+
+def is_sealed(session: Session, person: Person, standing: Standing, what: Contents) -> bool:
+    """Whether a mark keeps `person`, who may take copies away, from something that is in it."""
+    clearance = standing.clearance(person, Action.BUNDLE) or AccessClass.OPEN
+    hidden = marks.hidden(session, what.recording, clearance)
+    return any(what.holds_ms is None or mark.covers(*what.holds_ms) for mark in hidden)
 
 
 def _cut(lines: Sequence[bytes], zero: datetime, span: Span) -> tuple[Part, Sequence[Record]]:

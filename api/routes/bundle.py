@@ -7,15 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from sqlalchemy.orm import Session
 
 from api import bundle as bundles
 from api import guard
 from api.bundle import Contents, Span
 from api.guard import Subject, Who
 from api.services import Services, Use
-from archive.db.hearings import Standing
-from archive.db.sessions import SignedIn
 from archive.domain.access import Action, Decision
 from archive.domain.errors import BadInput, Denied
 
@@ -37,18 +34,13 @@ def bundle(recording: str, who: Who, services: Use, from_ms: Moment = None, to_m
     span = None if from_ms is None or to_ms is None else Span(from_ms, to_ms)
     with services.sessions() as session:
         contents = bundles.contents(session, services.evidence, recording, span)
-        sealed = _is_sealed(session, who, standing, contents)
+        sealed = bundles.is_sealed(session, who.person, standing, contents)
     decision = Decision(False, True, "mark") if sealed else standing.decide(who.person, Action.BUNDLE)
     data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
     guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording, data=data))
     if sealed:
         raise Denied("a part of that is sealed, and a bundle shows all of it; take another span, or ask the judge")
     return _sent(services, contents)
-
-
-def _is_sealed(session: Session, who: SignedIn, standing: Standing, contents: Contents) -> bool:
-    hidden = guard.hidden(session, who, standing, contents.recording, Action.BUNDLE)
-    return any(contents.holds_ms is None or mark.covers(*contents.holds_ms) for mark in hidden)
 
 
 def _sent(services: Services, contents: Contents) -> StreamingResponse:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import subprocess
+import sys
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +19,7 @@ import av
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from api.cli import environment
 from archive.db import people, tables
 from archive.domain.exports import Kind
 from archive.export import jobs, pieces
@@ -22,7 +27,7 @@ from archive.jobs.context import JobContext, job_context
 from archive.publish.copies import make_copies, upload
 from config.settings import Settings
 from tests.api.conftest import Running
-from tests.api.world import NOW, SAID, Court, Held, Person, SignedIn, record, write_down
+from tests.api.world import NOW, PASSWORD, SAID, Court, Held, Person, SignedIn, record, write_down
 from tests.publish.conftest import hearing, tool
 from tests.publish.hearing import Hearing
 
@@ -287,6 +292,50 @@ def test_what_is_over_is_removed_with_its_bytes(
         session.execute(update(tables.Export).where(tables.Export.id == uuid.UUID(lost)).values(requested_utc=long_ago))
     jobs.tidy(context)
     assert next(one for one in listed(judge, held) if one["id"] == lost)["state"] == "failed"
+
+
+def test_at_the_servers_console(
+    running: Running, court: Court, held: Held, installation: Settings, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def tyndau(*words: str, typed: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-m", "archive.console", "export", held.recording, "--password-stdin", *words]
+        env = dict(environment(installation))
+        return subprocess.run(program, input=typed, capture_output=True, text=True, env=env, cwd=out, timeout=120)
+
+    for kind, begins in (("mp4", b"ftyp"), ("docx", b"PK"), ("pdf", b"%PDF")):
+        done = tyndau("--as", "judge", "--kind", kind, "--out", f"it.{kind}", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"file": f"it.{kind}", "size": (out / f"it.{kind}").stat().st_size}
+        assert begins in (out / f"it.{kind}").read_bytes()[:12]
+    whole = tyndau("--as", "judge")
+    assert whole.returncode == 0, whole.stderr
+    with zipfile.ZipFile(out / f"{held.recording}.zip") as bundle:
+        assert bundle.testzip() is None
+    part = tyndau("--as", "judge", "--from", "0:00:05", "--to", "0:00:07", "--out", "part.zip")
+    assert part.returncode == 0, part.stderr
+    for words, code, said in (
+        (("--as", "judge"), 1, "is there already"),
+        (("--as", "party", "--out", "no.zip"), 1, "not open to you"),
+        (("--as", "party", "--kind", "pdf", "--out", "no.pdf"), 1, "not open to you"),
+        (("--as", "judge", "--kind", "mp4", "--camera", "other", "--out", "no.mp4"), 1, "no camera"),
+        (("--as", "judge", "--from", "5"), 2, "0:12:34"),
+        (("--as", "judge", "--from", "0:05"), 2, "go together"),
+        (("--as", "judge", "--camera", "cam"), 2, "mp4 alone"),
+    ):
+        refused = tyndau(*words)
+        assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
+    assert tyndau("--as", "judge", "--out", "no.zip", typed="wrong").returncode == 1
+    assert sorted(one.suffix for one in out.iterdir()) == [".docx", ".mp4", ".pdf", ".zip", ".zip"]
+    with running.services.sessions() as session:
+        log = session.execute(
+            select(tables.Audit.allowed, tables.Audit.data).where(tables.Audit.recording_id == held.recording)
+        ).all()
+    told = [(allowed, data["kind"]) for allowed, data in log if data.get("address") == "console"]
+    kinds = [(True, "mp4"), (True, "docx"), (True, "pdf"), (True, "bundle"), (True, "bundle")]
+    assert told == [*kinds, (False, ""), (False, "")]
 
 
 def _token(client: SignedIn) -> dict[str, str]:

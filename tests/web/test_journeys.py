@@ -446,6 +446,43 @@ def test_the_first_view_is_small(open_page: OpenPage, demo_court: Court) -> None
     assert sum(received) <= 400_000  # the test's server need not compress; nginx does, to less than half
 
 
+# --- copies ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_film_and_the_text_are_prepared_and_loaded(
+    screen: Screen, open_page: OpenPage, sitting: Sitting, shots: Path, tmp_path: Path, complaints: list[Complaint]
+) -> None:
+    sitting.finish()
+    page = open_page(screen)
+    open_player(page, sitting)
+    page.get_by_role("button", name="Көшірме алу").click()
+    dialog = page.get_by_role("dialog", name="Көшірме алу")
+    expect(dialog.get_by_role("button", name="Дайындау: MP4")).to_be_visible()
+    kinds = {"MP4": b"ftyp", "PDF": b"%PDF", "DOCX": b"PK"}
+    for kind in kinds:
+        dialog.get_by_role("button", name=f"Дайындау: {kind}").click()
+    rows = dialog.get_by_role("listitem")
+    expect(rows).to_have_count(len(kinds))
+    expect(dialog.get_by_role("link", name="Жүктеп алу", exact=True)).to_have_count(len(kinds), timeout=90_000)
+    page.screenshot(path=shots / f"copies-{screen.width}.png")
+    for kind, begins in kinds.items():
+        with page.expect_download() as loaded:
+            rows.filter(has_text=kind).get_by_role("link").click()
+        loaded.value.save_as(tmp_path / kind)
+        assert begins in (tmp_path / kind).read_bytes()[:12]
+        assert loaded.value.suggested_filename == f"{sitting.recording}.kk.{kind.lower()}"
+    part = dialog.get_by_role("link", name="Осы бөлікті жүктеп алу")
+    dialog.locator("input[name=bundle-to]").fill("0:00:00")
+    expect(part).to_have_count(0)
+    dialog.locator("input[name=bundle-to]").fill("0:00:04")
+    query = parse_qs(urlparse(part.get_attribute("href") or "").query)
+    assert query == {"from_ms": ["0"], "to_ms": ["4000"]}
+    rows.filter(has_text="PDF").get_by_role("button", name="Жою").click()
+    expect(rows).to_have_count(len(kinds) - 1)
+    assert not complaints
+
+
 # --- sealing -----------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ const SHARED = new Set([
   'judge',
   'transcript',
   'pausePassed',
+  'copies.camera',
   'console.checkWhat.channel',
 ]);
 const sharedUnder = (path: string): boolean =>

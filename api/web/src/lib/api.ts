@@ -3,6 +3,9 @@ import { speech } from '../messages/index.svelte';
 import type {
   Command,
   CommandState,
+  Export,
+  ExportKind,
+  ExportLanguage,
   Hearing,
   HearingState,
   Mark,
@@ -137,7 +140,13 @@ export const api = {
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),
-  bundle: (id: string) => address(`/recordings/${part(id)}/bundle`),
+  bundle: (id: string, span?: { from_ms: number; to_ms: number }) =>
+    address(`/recordings/${part(id)}/bundle`, span),
+  exports: (id: string, signal?: AbortSignal) => get<Export[]>(`/recordings/${part(id)}/exports`, {}, signal),
+  askExport: (id: string, asked: { kind: ExportKind; language: ExportLanguage; camera: string | null }) =>
+    ask<Export>('POST', address(`/recordings/${part(id)}/exports`), { body: asked }),
+  dropExport: (id: string, one: string) =>
+    ask<void>('DELETE', address(`/recordings/${part(id)}/exports/${part(one)}`)),
   recordingLive: (id: string) => address(`/recordings/${part(id)}/live`),
   roomsLive: () => address('/rooms/live'),
 };

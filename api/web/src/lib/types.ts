@@ -151,6 +151,25 @@ export interface Mark extends Withheld {
 
 export type MarkAsked = Omit<Withheld, 'start_ms'> & { start_ms: number | null; ground: string };
 
+export type ExportKind = 'mp4' | 'docx' | 'pdf';
+export type ExportLanguage = 'kk' | 'ru' | 'en';
+
+/** A film or a text that is made for me; `file` once it is ready. */
+export interface Export {
+  id: string;
+  kind: ExportKind;
+  language: ExportLanguage;
+  camera: string | null;
+  state: 'waiting' | 'ready' | 'failed';
+  outdated: boolean;
+  progress: number;
+  size: number | null;
+  sha256: string | null;
+  file: string | null;
+  requested_utc: string;
+  expires_utc: string;
+}
+
 export interface Recording {
   id: string;
   hearing: Hearing;
