@@ -1,10 +1,15 @@
-"""The bundle: a record to take away and to verify with common tools, as a zip that is made while it is sent."""
+"""The bundle: a record to take away and to verify with common tools, as a zip that is made while it is sent.
+
+Where the CRC-32 of all its segments is known (archive.ingest.check) its bytes are known before, and any part of it can
+be sent; else it is sent from front to back.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +17,7 @@ from importlib.resources import files
 
 from sqlalchemy.orm import Session
 
+from api.bundle.layout import Layout, Member
 from archive.attested import (
     ARCHIVE_KEY,
     AUTHORITY,
@@ -31,6 +37,7 @@ from archive.domain.chain import Kind, Record, parse_line
 from archive.domain.errors import BadInput, Conflict, Damaged
 from archive.domain.span import SPAN, Part, cut, encode_part, times_of
 from archive.domain.wall import ms_between, parse_iso
+from archive.ingest.check import stored_sha256
 from archive.key_register import read_statement
 from archive.receipts import read_receipt
 from archive.signing import Verifier
@@ -185,6 +192,73 @@ def stream(what: Contents, evidence: ObjectStore) -> Iterator[bytes]:
     yield sink.take()
 
 
+def known(what: Contents) -> Layout | None:
+    """The zip's layout; None while the CRC-32 of some segment is not known."""
+    small = [
+        Member(f"{what.name}/{name}", len(data), zlib.crc32(data), _mode(name)) for name, data in what.small.items()
+    ]
+    crcs = [segment.crc32 for segment in what.segments]
+    if any(crc32 is None for crc32 in crcs):
+        return None
+    media = [
+        Member(f"{what.name}/{segment.file}", segment.size_bytes, crc32 or 0)
+        for segment, crc32 in zip(what.segments, crcs, strict=True)
+    ]
+    return Layout([*small, *media], what.when)
+
+
+def tag(what: Contents, layout: Layout) -> str:
+    """Names the zip's bytes: those of its small files, which name the segments' hashes, and all else in it."""
+    whole = hashlib.sha256(layout.digest().encode())
+    for data in what.small.values():
+        whole.update(hashlib.sha256(data).digest())
+    return whole.hexdigest()
+
+
+def read(what: Contents, layout: Layout, evidence: ObjectStore, start: int, length: int) -> Iterator[bytes]:
+    """The zip's bytes from `start`, `length` of them. A segment of which a part is sent is read whole before.
+
+    Raises:
+        Damaged: a stored segment is not the one of the chain. What was sent by then ends before the segment's end.
+    """
+    small = list(what.small.values())
+
+    def body(member: int, first: int, count: int) -> Iterator[bytes]:
+        if member < len(small):
+            yield small[member][first : first + count]
+            return
+        segment = what.segments[member - len(small)]
+        is_whole = count == segment.size_bytes
+        if not is_whole and stored_sha256(evidence, segment.object_key) != segment.sha256:
+            raise _damaged(segment)
+        yield from _sent(evidence, segment, first, count, segment.sha256 if is_whole else None)
+
+    return layout.read(start, length, body)
+
+
+def _sent(evidence: ObjectStore, segment: StoredSegment, first: int, left: int, sha256: str | None) -> Iterator[bytes]:
+    """Bytes of a segment; the last of them only once all together have this SHA-256."""
+    digest, held = hashlib.sha256(), b""
+    with evidence.open_range(segment.object_key, first, left) as stream:
+        while left and (chunk := stream.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            digest.update(chunk)
+            if held:
+                yield held
+            held = chunk
+    if left or (sha256 is not None and digest.hexdigest() != sha256):
+        raise _damaged(segment)
+    yield held
+
+
+def _damaged(segment: StoredSegment) -> Damaged:
+    return Damaged(f"the stored bytes of {segment.file} are not those of the chain")
+
+
+def _mode(name: str) -> int:
+    return 0o755 if name.endswith(".sh") else 0o644
+
+
 def _segment(
     bundle: zipfile.ZipFile, sink: _Sink, what: Contents, segment: StoredSegment, evidence: ObjectStore
 ) -> Iterator[bytes]:
@@ -197,10 +271,10 @@ def _segment(
             out.write(chunk)
             yield sink.take()
     if digest.hexdigest() != segment.sha256:
-        raise Damaged(f"the stored bytes of {segment.file} are not those of the chain")
+        raise _damaged(segment)
 
 
 def _entry(what: Contents, name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(f"{what.name}/{name}", what.when.timetuple()[:6])
-    entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+    entry.external_attr = _mode(name) << 16
     return entry

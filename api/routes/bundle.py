@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import bundle as bundles
-from api import guard
+from api import guard, ranges
 from api.bundle import Contents, Span
+from api.bundle.layout import Layout
 from api.guard import Subject, Who
 from api.services import Services, Use
+from archive.db.sessions import SignedIn
 from archive.domain.access import Action, Decision
 from archive.domain.errors import BadInput, Denied
 
 router = APIRouter(prefix="/recordings", tags=["bundle"])
 
+ZIP = "application/zip"
 Moment = Annotated[int | None, Query(ge=0, lt=1 << 40)]
 
 
+@router.head("/{recording}/bundle", operation_id="bundle_head", response_class=StreamingResponse)
 @router.get("/{recording}/bundle", response_class=StreamingResponse)
-def bundle(recording: str, who: Who, services: Use, from_ms: Moment = None, to_ms: Moment = None) -> StreamingResponse:
-    """A zip with media, chain, manifest, signature, key, and what verifies them with common tools.
+def bundle(
+    recording: str, request: Request, who: Who, services: Use, from_ms: Moment = None, to_ms: Moment = None
+) -> Response:
+    """A zip with media, chain, manifest, signature, key, and what verifies them with common tools; or a range of it.
 
     With `from_ms` and `to_ms` of a span: the segments that it touches, one more of each source on both sides, and the
     proof that they are part of the whole.
@@ -35,15 +42,31 @@ def bundle(recording: str, who: Who, services: Use, from_ms: Moment = None, to_m
     with services.sessions() as session:
         contents = bundles.contents(session, services.evidence, recording, span)
         sealed = bundles.is_sealed(session, who.person, standing, contents)
+    layout = bundles.known(contents)
+    tag = bundles.tag(contents, layout) if layout else ""
     decision = Decision(False, True, "mark") if sealed else standing.decide(who.person, Action.BUNDLE)
-    data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
-    guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording, data=data))
+    if sealed or _begins(services, who, request, contents, tag):
+        data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
+        guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording, data=data))
     if sealed:
         raise Denied("a part of that is sealed, and a bundle shows all of it; take another span, or ask the judge")
-    return _sent(services, contents)
+    return _sent(services, request, contents, layout, tag)
 
 
-def _sent(services: Services, contents: Contents) -> StreamingResponse:
+def _begins(services: Services, who: SignedIn, request: Request, contents: Contents, tag: str) -> bool:
+    """Whether a download begins with this: not what asks for its length, nor what goes on where one broke off."""
+    if request.method == "HEAD":
+        return False
+    key = who.token_sha256, contents.name, Action.BUNDLE.value
+    return services.viewings.begins(key) or not tag or not ranges.is_resumed(request, tag)
+
+
+def _sent(services: Services, request: Request, contents: Contents, layout: Layout | None, tag: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{contents.name}.zip"'}
+    if layout is not None:
+        read = partial(bundles.read, contents, layout, services.evidence)
+        return ranges.reply(request, ranges.Body(layout.size, ZIP, read, tag, headers))
+    if request.method == "HEAD":
+        return Response(None, headers=headers, media_type=ZIP)
     pieces: Iterator[bytes] = (piece for piece in bundles.stream(contents, services.evidence) if piece)
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+    return StreamingResponse(pieces, media_type=ZIP, headers=headers)

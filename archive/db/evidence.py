@@ -51,11 +51,17 @@ def unchecked_segments(session: Session, recording: str) -> list[StoredSegment]:
     return [stored_row(row) for row in session.scalars(select(t.Segment).where(*new).order_by(t.Segment.seq))]
 
 
-def set_checked(session: Session, found: Iterable[tuple[StoredSegment, bool]], now: datetime) -> None:
-    """What hashing the stored bytes said, segment by segment."""
+def set_checked(session: Session, found: Iterable[tuple[StoredSegment, int | None]], now: datetime) -> None:
+    """What hashing the stored bytes said, segment by segment: the CRC-32 of right ones, None for others."""
     rows = [
-        {"recording_id": segment.recording, "seq": segment.seq, "checked_utc": now, "checked_ok": ok}
-        for segment, ok in found
+        {
+            "recording_id": segment.recording,
+            "seq": segment.seq,
+            "checked_utc": now,
+            "checked_ok": crc32 is not None,
+            "crc32": crc32,
+        }
+        for segment, crc32 in found
     ]
     if rows:
         session.execute(update(t.Segment), rows)

@@ -128,6 +128,7 @@ class StoredSegment:
     object_key: str
     sha256: str
     size_bytes: int
+    crc32: int | None  # None = not known
 
 
 def recording(
@@ -230,7 +231,7 @@ def copy_of_version(session: Session, id_: str, version: int, hidden: Sequence[M
 def segments(session: Session, id_: str) -> list[StoredSegment]:
     """All segments in the order of the chain."""
     rows = session.scalars(select(t.Segment).where(t.Segment.recording_id == id_).order_by(t.Segment.seq))
-    return [StoredSegment(r.file, r.source, r.object_key, r.sha256, r.size_bytes) for r in rows]
+    return [StoredSegment(r.file, r.source, r.object_key, r.sha256, r.size_bytes, r.crc32) for r in rows]
 
 
 def chain_lines(session: Session, id_: str) -> list[bytes]:

@@ -397,6 +397,7 @@ class Segment(Base):
     stored_utc: Mapped[datetime] = _now()  # when the agent said so
     checked_utc: Mapped[datetime | None]  # when the stored bytes were hashed here; null = not yet
     checked_ok: Mapped[bool | None]
+    crc32: Mapped[int | None]  # of bytes that were found right; null = they were not read back since there is one
     __table_args__ = (
         UniqueConstraint("recording_id", "source", "run", "start_ticks"),
         Index(None, "recording_id", "source", "start_ms"),

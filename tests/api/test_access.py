@@ -139,6 +139,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("HEAD", "/api/v1/recordings/{recording}/media/{path}"): (RECORDING, Action.VIEW),
     ("GET", "/api/v1/recordings/{recording}/live/{path}"): (RECORDING, Action.VIEW),
     ("GET", "/api/v1/recordings/{recording}/bundle"): (RECORDING, Action.BUNDLE),
+    ("HEAD", "/api/v1/recordings/{recording}/bundle"): (RECORDING, Action.BUNDLE),
     ("GET", "/api/v1/recordings/{recording}/exports"): (RECORDING, Action.BUNDLE),
     ("POST", "/api/v1/recordings/{recording}/exports"): "bundle and what is in it, in test_exports",
     ("DELETE", "/api/v1/recordings/{recording}/exports/{export}"): "one's own, in test_exports",
