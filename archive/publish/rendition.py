@@ -19,6 +19,7 @@ from archive.publish.plan import Span
 SHORTEST_FRAGMENT = 4 * TICKS_PER_S
 LONGEST_FRAGMENT = 10 * TICKS_PER_S  # cut even without a key frame: memory stays bounded
 _FILLER_FRAGMENT = 6 * TICKS_PER_S
+LARGEST_FILE = 1 << 30  # bytes, about: a store takes 5 GiB at once, and a day of one camera is more
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class MediaFile:
         self._file = target.open("xb")
         self._fragments = 0
         self.header = self._write(header(format_))
+
+    @property
+    def full(self) -> bool:
+        """Whether the rest had better go into another file."""
+        return self._fragments > 0 and self._file.tell() >= LARGEST_FILE
 
     def add(self, samples: Sequence[Sample]) -> Part:
         self._fragments += 1
@@ -178,6 +184,8 @@ class Rendition:
 
     def _flush(self) -> None:
         if self._samples and self._file is not None:
+            if self._file.full and self._samples[0].key:  # a player begins a file at a key frame
+                self._file = self._open(f"{self.stem}{self._number()}.mp4", self._file.format)
             self._write(self._file, self._samples)
             self._samples = []
 

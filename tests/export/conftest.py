@@ -74,8 +74,9 @@ def kept(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 
 @pytest.fixture
-def uninterrupted(hearing: Hearing, tmp_path: Path) -> Kept:
-    """Its first eight seconds, in which all sources recorded from nearly the beginning on."""
+def uninterrupted(hearing: Hearing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    """The first eight seconds of its camera, in files of some seconds each."""
+    monkeypatch.setattr("archive.publish.rendition.LARGEST_FILE", 100_000)
     first = tuple(p for p in hearing.plan.segments if p.segment.run == 1 and p.segment.source == "cam")
     moved = [replace(p, offset=p.offset - first[0].span.start) for p in first]
     spans = [replace(p, span=replace(p.span, start=p.span.start - first[0].span.start,

@@ -119,6 +119,21 @@ def test_every_recorded_frame_is_shown_once_at_its_time(copies: Copies, tool: An
     assert max(abs(a - b) for (a, _), (b, _) in zip(shown, expected, strict=True)) < 0.001
 
 
+def test_a_long_camera_lies_in_several_files(
+    copies: Copies, hearing: Hearing, tmp_path: Path, tool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.publish.rendition.LARGEST_FILE", 200_000)
+    (tmp_path / "copies").mkdir()
+    split = make_copies(hearing.plan, hearing.store, tmp_path / "copies", tmp_path / "segment")
+    files = sorted(path for path in split.contents["files"] if re.fullmatch(r"cam/_video(\.\d+)?\.mp4", path))
+    assert len(files) > 2
+    whole = frames(copies.folder / "cam" / "_video.mp4", tool)
+    parts = [each for file in files for each in frames(tmp_path / "copies" / file, tool)]
+    assert sorted(parts) == whole
+    listed = {file for _, file, *_ in entries(tmp_path / "copies", "cam/_video.m3u8")}
+    assert listed == {None, *files, "cam/_video.none.mp4"}
+
+
 def test_every_playlist_lasts_as_long_as_the_recording(copies: Copies, hearing: Hearing) -> None:
     assert len(playlists(copies)) == 6
     for playlist in playlists(copies):

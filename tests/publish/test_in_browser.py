@@ -154,6 +154,24 @@ def test_a_moment_shows_its_frame_on_both_sides_of_the_holes(watch: Callable[[Pa
         assert abs(page.evaluate("number()") - due(at_s)) <= 1
 
 
+def test_a_camera_in_several_files_plays_through(
+    watch: Callable[[Path], Page], hearing: Hearing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.publish.rendition.LARGEST_FILE", 200_000)
+    (tmp_path / "copies").mkdir()
+    made = make_copies(hearing.plan, hearing.store, tmp_path / "copies", tmp_path / "segment")
+    assert "cam/_video.3.mp4" in made.contents["files"]
+    page = watch(made.folder)
+    for at_s in (2.51, 7.61, 69.51, 12.61, 0.41):
+        seek(page, at_s)
+        assert abs(page.evaluate("number()") - due(at_s)) <= 1
+    seek(page, 61.0)
+    page.evaluate("times.length = 0; v.play()")
+    wait_for(lambda: page.evaluate("v.currentTime > 69"), 20, "playing through all files")
+    times = page.evaluate("times")
+    assert max(b - a for a, b in pairwise(times)) < 1
+
+
 def test_playing_goes_on_behind_the_hole_where_nobody_recorded(watch: Callable[[Path], Page], copies: Copies) -> None:
     page = watch(copies.folder)
     seek(page, 17.5)

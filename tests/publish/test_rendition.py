@@ -6,6 +6,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from archive.publish.boxes import Picture, Sample
 from archive.publish.codecs import Black
 from archive.publish.fragments import fragment_index
 from archive.publish.plan import StoredSegment, make_plan
-from archive.publish.rendition import Rendition
+from archive.publish.rendition import LARGEST_FILE, Rendition
 from tests.publish.hearing import RECORDING, ZERO
 
 FRAME = 3600
@@ -26,9 +27,11 @@ FILLER = Black(PICTURE)
 RUNS = st.lists(st.tuples(st.integers(-3_000, 40_000), st.integers(1, 600)), min_size=1, max_size=6)
 
 
-@given(runs=RUNS, other_end_s=st.integers(0, 60))
+@given(runs=RUNS, other_end_s=st.integers(0, 60), largest=st.sampled_from([0, 5_000, LARGEST_FILE]))
 @settings(max_examples=60, deadline=None)
-def test_entries_cover_the_time_line_and_no_frame_is_lost(runs: list[tuple[int, int]], other_end_s: int) -> None:
+def test_entries_cover_the_time_line_and_no_frame_is_lost(
+    runs: list[tuple[int, int]], other_end_s: int, largest: int
+) -> None:
     segments, at_ms = [], 0
     for run, (after_ms, frames) in enumerate(runs, start=1):
         at_ms = max(0, at_ms + after_ms)
@@ -38,14 +41,20 @@ def test_entries_cover_the_time_line_and_no_frame_is_lost(runs: list[tuple[int, 
     sources = [Source("cam", SourceKind.CAMERA, (), True), Source("mics", SourceKind.AUDIO, ("judge",))]
     plan = make_plan(RECORDING, "", ZERO, sources, segments)
     with tempfile.TemporaryDirectory() as folder:
-        rendition = Rendition(Path(folder), "cam", FILLER, plan.holes, TOLERANCE)
-        for placed in plan.segments:
-            if placed.segment.source == "cam":
-                for n in range(placed.segment.duration_ticks // FRAME):
-                    at = placed.offset + n * FRAME
-                    rendition.add(Sample(at, at, FRAME, n % 50 == 0, b"x"), PICTURE)
-        rendition.finish(plan.end)
+        rendition, keys = Rendition(Path(folder), "cam", FILLER, plan.holes, TOLERANCE), set()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("archive.publish.rendition.LARGEST_FILE", largest)
+            for placed in plan.segments:
+                if placed.segment.source == "cam":
+                    for n in range(placed.segment.duration_ticks // FRAME):
+                        at = placed.offset + n * FRAME
+                        rendition.add(Sample(at, at, FRAME, n % 50 == 0, b"x"), PICTURE)
+                        keys |= {at} if n % 50 == 0 else set()
+            rendition.finish(plan.end)
         rendition.close()
+        own = [file for file in rendition.files if ".none" not in file.path]
+        assert {fragment_index(Path(folder) / file.path)[0].start for file in own} <= keys
+        assert largest or len(own) == len([e for e in rendition.entries if e.media and ".none" not in e.media.path])
         _check(rendition, Path(folder), plan.end, sum(frames for _, frames in runs))
 
 
