@@ -80,6 +80,7 @@ class AacEncoder:
         context.sample_rate, context.layout, context.format = RATE, "mono", "fltp"
         context.bit_rate = MIX_BITRATE
         context.time_base = Fraction(1, RATE)
+        context.options = {"aac_coder": "fast"}  # half the time of the other one; at this rate speech is as good
         context.open()
         self._context = context
         self.format = Sound(RATE, 1, bytes(context.extradata or b""))

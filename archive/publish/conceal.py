@@ -175,6 +175,8 @@ class SoundVeil:
 
     def pass_on(self, start: int, pcm: Pcm) -> Pcm:
         """What is heard instead of `pcm`, which begins at `start` (48 kHz samples)."""
+        if not self._spans:
+            return pcm
         kinds = np.zeros(len(pcm), np.int8)
         for span, kind in reversed(self._spans):  # the strictest has the last word
             first, last = max(span.start - start, 0), min(span.end - start, len(pcm))

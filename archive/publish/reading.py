@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +78,22 @@ def _units(container: InputContainer, placed: Placed) -> Iterator[Unit]:
     tracks: dict[int, int | None] = {stream.index: n for n, stream in enumerate(container.streams.audio)}
     tracks.update({stream.index: None for stream in container.streams.video[:1]})
     formats = {index: _format(container.streams[index]) for index in tracks}
+    scales = {index: _Scale(container.streams[index].time_base) for index in tracks}
     offset: int | None = None
     for packet in container.demux([container.streams[index] for index in tracks]):
-        if packet.pts is None or packet.dts is None or packet.time_base is None:
+        pts, dts = packet.pts, packet.dts
+        if pts is None or dts is None:
             continue
-        if offset is None:
-            offset = _offset(_ticks(packet.pts, packet), placed)
         index = packet.stream_index
-        drift = placed.drift.ticks_at(_ticks(packet.dts, packet))
-        shown, decoded = (_ticks(time, packet) + offset + drift for time in (packet.pts, packet.dts))
+        ticks = scales[index].ticks
+        shown, decoded = ticks(pts), ticks(dts)
+        if offset is None:
+            offset = _offset(shown, placed)
+        drift = placed.drift.ticks_at(decoded)
+        shown, decoded = shown + offset + drift, decoded + offset + drift
         if shown < 0:
             continue
-        duration = max(_ticks(packet.duration or 0, packet), 1)
-        sample = Sample(decoded, shown, duration, packet.is_keyframe, bytes(packet))
+        sample = Sample(decoded, shown, max(ticks(packet.duration or 0), 1), packet.is_keyframe, bytes(packet))
         yield Unit(tracks[index], sample, formats[index], packet, container.streams[index], drift)
 
 
@@ -99,9 +103,16 @@ def _offset(first: int, placed: Placed) -> int:
     return placed.span.start - placed.drift.ticks_at(first) - first if stray else placed.offset
 
 
-def _ticks(value: int, packet: av.Packet[Any]) -> int:
-    base = packet.time_base  # integers alone: this runs several times for every packet
-    return (2 * value * base.numerator * TICKS_PER_S + base.denominator) // (2 * base.denominator)
+class _Scale:
+    """A track's times in ticks, rounded; integers alone, worked out once: this runs several times for every packet."""
+
+    def __init__(self, base: Fraction | None) -> None:
+        whole = (base or Fraction(1, TICKS_PER_S)) * TICKS_PER_S
+        self._up, self._down = 2 * whole.numerator, 2 * whole.denominator
+        self._half = whole.denominator
+
+    def ticks(self, value: int) -> int:
+        return (value * self._up + self._half) // self._down
 
 
 def _format(stream: Any) -> Format | None:

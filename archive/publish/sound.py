@@ -49,11 +49,18 @@ class Decoder:
         with suppress(av.error.FFmpegError):
             frames = self._context.decode(_copy(unit.sample))
         for frame in frames:
-            frame.pts = None  # placed by us
-            for out in self._resampler.resample(frame):
-                pcm = self._in_step(np.asarray(out.to_ndarray()[0], np.float32), unit.drift)
+            for recorded in self._mono(frame):
+                pcm = self._in_step(recorded, unit.drift)
                 yield self._next, pcm
                 self._next += len(pcm)
+
+    def _mono(self, frame: AudioFrame) -> Iterator[Pcm]:
+        if frame.format.name == "fltp" and frame.sample_rate == RATE and frame.layout.nb_channels == 1:
+            yield np.frombuffer(memoryview(frame.planes[0]), np.float32, frame.samples)  # as most microphones come
+            return
+        frame.pts = None  # placed by us
+        for out in self._resampler.resample(frame):
+            yield np.asarray(out.to_ndarray()[0], np.float32)
 
     def _in_step(self, pcm: Pcm, drift: int) -> Pcm:
         """A few samples more or less, as the clock of the source parts from ours: one in 20 000 is not heard."""
@@ -88,13 +95,13 @@ class Peaks:
 
     def add(self, start: int, pcm: Pcm) -> None:
         """Take samples that begin at `start` (48 kHz samples)."""
-        done = 0
-        while done < len(pcm):
-            index = (start + done) // _PEAK_BLOCK
-            upto = min(len(pcm), (index + 1) * _PEAK_BLOCK - start)
-            if 0 <= index < len(self._values):
-                self._values[index] = max(self._values[index], np.abs(pcm[done:upto]).max())
-            done = upto
+        first, last = start // _PEAK_BLOCK, min((start + len(pcm) - 1) // _PEAK_BLOCK, len(self._values) - 1)
+        if not len(pcm) or last < max(first, 0):
+            return
+        borders = np.arange(first, last + 1) * _PEAK_BLOCK - start
+        borders[0] = 0
+        found = np.maximum.reduceat(np.abs(pcm[: borders[-1] + _PEAK_BLOCK if len(borders) > 1 else None]), borders)
+        self._values[first : last + 1] = np.maximum(self._values[first : last + 1], found)
 
     def as_json(self) -> dict[str, Any]:
         """The shape that the player reads."""

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S, Source, SourceKind
 from archive.publish.boxes import Format, Picture, Sample, Sound
-from archive.publish.codecs import Black, Silence, jpeg
+from archive.publish.codecs import Black, Pcm, Silence, jpeg
 from archive.publish.conceal import PictureVeil, SoundVeil
 from archive.publish.finished import picture_stem
 from archive.publish.levelling import Leveller
@@ -83,6 +85,8 @@ class Microphone:
         self._mixer = mixer
         self._decoder = Decoder()
         self._leveller = Leveller()
+        self._waiting: list[Pcm] = []  # decoded, from `_begins` until before `_follows` (48 kHz samples)
+        self._begins = self._follows = 0
         self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
         self._veil, self._mix_veil = SoundVeil(plan.hidden), SoundVeil(plan.hidden)
         drifts = any(p.drift.knots for p in plan.segments if p.segment.source == source.name)
@@ -100,13 +104,25 @@ class Microphone:
         elif self._own is None:
             self._own = Mixer(self._plan.holes, Peaks(0))
         for start, recorded in self._decoder.decode(unit):
-            pcm = self._veil.pass_on(start, recorded)
-            self.peaks.add(start, pcm)
-            if self._own is not None:
-                self._own.add(start, pcm)
-            if self._mixer is not None:
-                # levels are learned from what was recorded: silence in its place would make noise seem speech
-                self._mixer.add(start, self._mix_veil.pass_on(start, self._leveller.pass_on(recorded)))
+            if start != self._follows:
+                self.settle()
+                self._begins = start
+            self._waiting.append(recorded)
+            self._follows = start + len(recorded)
+
+    def settle(self) -> None:
+        """Put what was decoded into waveform and mix: a segment at once costs less than its blocks one by one."""
+        if not self._waiting:
+            return
+        start, recorded = self._begins, np.concatenate(self._waiting)
+        self._waiting, self._begins = [], self._follows
+        pcm = self._veil.pass_on(start, recorded)
+        self.peaks.add(start, pcm)
+        if self._own is not None:
+            self._own.add(start, pcm)
+        if self._mixer is not None:
+            # levels are learned from what was recorded: silence in its place would make noise seem speech
+            self._mixer.add(start, self._mix_veil.pass_on(start, self._leveller.pass_on(recorded)))
 
     def encode(self, until: int) -> None:
         """Encode what is final before `until`, if this microphone has to be encoded."""
@@ -188,6 +204,8 @@ class Work:
     def _encode(self, until: int) -> None:
         if not self.microphones:
             return
+        for microphone in self.microphones.values():
+            microphone.settle()
         for sample in self._mixer.take(until):
             self.mix.add(sample, self._mixer.format)
         for microphone in self.microphones.values():
@@ -195,6 +213,8 @@ class Work:
 
     def _finish(self) -> None:
         end = self.plan.end
+        for microphone in self.microphones.values():
+            microphone.settle()
         if self.sounding:
             for sample in self._mixer.finish(end):
                 self.mix.add(sample, self._mixer.format)
