@@ -100,19 +100,24 @@ def archive_rebuild(keys: tuple[Path, ...], site: str, as_json: bool) -> int:
     """Make the catalogue of records anew from the object store. What is there stays; again it changes nothing.
 
     Run "tyndau db upgrade" first, and start the workers afterwards: they make access copies anew, and texts that are
-    not kept. Accounts, grants and access tokens of machines are not in the store: restore a backup, or make them anew.
+    not kept. The audit log comes back from its sealed pieces. Accounts, grants and access tokens of machines are not in
+    the store: restore a backup, or make them anew.
 
     Example: tyndau archive rebuild
     """
     configure()
     with job_context(load_settings()) as context, _counting("recordings") as told:
         made = make_anew(_at(context, site), [_key(path) for path in keys], told)
+    wrong = bool(made.findings or made.audit.stopped)
     if as_json:
-        click.echo(json.dumps({"ok": not made.findings, **asdict(made)}, ensure_ascii=False))
-        return 1 if made.findings else 0
+        click.echo(json.dumps({"ok": not wrong, **asdict(made)}, ensure_ascii=False))
+        return int(wrong)
     _print(made.findings)
+    if made.audit.stopped:
+        click.echo(f"The audit log is not whole: {made.audit.stopped}.")
     click.echo(f"{made.recordings} recordings with {made.lines} more lines and {made.keys} more keys were taken.")
-    return 1 if made.findings else 0
+    click.echo(f"{made.audit.rows} rows of the audit log came back; what was written after its last piece is lost.")
+    return int(wrong)
 
 
 @archive_group.command("copy")

@@ -13,10 +13,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from archive.db import audit as rows
 from archive.db.audit import Piece
@@ -30,6 +31,7 @@ from archive.signing import Verifier
 from archive.storage.port import ObjectStore
 
 MOST_ROWS = 5000  # of a piece
+_ROOT = ".audit/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,84 @@ def verify(sessions: Sessions, evidence: ObjectStore) -> Checked:
     return Checked(check.number, check.rows, unsealed, tuple(check.findings))
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back of a lost log; `stopped` says why not all of it did, empty = it is whole up to its last piece."""
+
+    pieces: int
+    rows: int
+    stopped: str
+
+
+def restore(context: JobContext, keys: Sequence[Verifier]) -> Restored:
+    """Bring the log of a lost database back from its sealed pieces, as far as one of `keys` has signed them in a chain.
+
+    What is there already stays; killed, the next run goes on behind the last piece. Rows that were written after the
+    last piece are lost, and how many there were is not known.
+
+    Raises:
+        StoreUnavailable, StoreRefused, DatabaseUnavailable: to be tried again.
+    """
+    pieces = count = 0
+    with context.sessions() as session:
+        here, last = rows.log_id(session), rows.last_piece(session) or Piece(0, ZERO, 0, 0)
+        newer = rows.rows_beyond(session, last.last_id)
+    log = str(here) if here else _newest_log(context.evidence, keys)
+    for key in sorted(found.key for found in context.evidence.list(_prefix(log))) if log else ():
+        number = _number(key)
+        if number <= last.number:
+            continue
+        if newer:
+            return Restored(
+                pieces, count, f"the table has {newer} rows that are in no piece; piece {number} was not taken"
+            )
+        try:
+            last, sealed = _proven(context.evidence, key, last, keys)
+        except Damaged as error:
+            return Restored(pieces, count, f"piece {number}: {error}")
+        with context.sessions.begin() as session:
+            rows.restore_piece(session, UUID(log), last, sealed, context.clock.utc())
+        pieces, count = pieces + 1, count + len(sealed)
+    return Restored(pieces, count, "")
+
+
+def _newest_log(store: ObjectStore, keys: Sequence[Verifier]) -> str | None:
+    """The log that one of `keys` has sealed last: a database that was lost before may have left another."""
+    newest: dict[str, str] = {}
+    for found in store.list(_ROOT):
+        log = found.key.removeprefix(_ROOT).partition("/")[0]
+        newest[log] = max(newest.get(log, ""), found.key)
+    proven: list[tuple[str, str]] = []
+    for log, key in newest.items():
+        body = _read(store, key)
+        with suppress(Damaged):
+            head, _ = _parsed(body)
+            if _is_signed(store, key, body, keys):
+                proven.append((str(head["t"]), log))
+    return max(proven)[1] if proven else None
+
+
+def _proven(
+    store: ObjectStore, key: str, before: Piece, keys: Sequence[Verifier]
+) -> tuple[Piece, list[dict[str, Any]]]:
+    """The piece that follows `before`. Raises Damaged when it does not, or nobody whom we believe has signed it."""
+    body = _read(store, key)
+    head, sealed = _parsed(body)
+    if head["number"] != before.number + 1 or head["prev"] != before.sha256:
+        raise Damaged("it does not follow the piece before")
+    if not _is_signed(store, key, body, keys):
+        raise Damaged("no key of this archive has signed it")
+    return Piece(head["number"], sha256_hex(body), head["first"], head["last"]), sealed
+
+
+def _is_signed(store: ObjectStore, key: str, body: bytes, keys: Sequence[Verifier]) -> bool:
+    try:
+        raw = base64.b64decode(store.head(key).metadata.get("signature", ""), validate=True)
+    except ValueError:
+        return False
+    return any(one.holds(body, raw) for one in keys)
+
+
 class _Check:
     """Goes through the pieces in the order of their numbers."""
 
@@ -152,7 +232,7 @@ class _Check:
 
     def take(self, key: str) -> None:
         """The next piece."""
-        number = int(key.rpartition("/")[2].partition("-")[0])
+        number = _number(key)
         body = _read(self._evidence, key)
         try:
             head, sealed = _parsed(body)
@@ -166,19 +246,11 @@ class _Check:
             self.find("piece_missing", number, f"pieces {self.number + 1} to {number - 1} are not in the bucket")
         elif head["prev"] != self._prev:
             self.find("chain_broken", number, "it does not name the piece before")
-        if not self._is_signed(key, body):
+        if not _is_signed(self._evidence, key, body, self._keys):
             self.find("signature", number, "no key of this archive has signed it")
         self._compare(number, head, sealed)
         self.number, self.last_id, self._prev = number, head["last"], sha256_hex(body)
         self.rows += len(sealed)
-
-    def _is_signed(self, key: str, body: bytes) -> bool:
-        signature = self._evidence.head(key).metadata.get("signature", "")
-        try:
-            raw = base64.b64decode(signature, validate=True)
-        except ValueError:
-            return False
-        return any(one.holds(body, raw) for one in self._keys)
 
     def _compare(self, number: int, head: dict[str, Any], sealed: Sequence[dict[str, Any]]) -> None:
         with self._sessions() as session:
@@ -215,7 +287,11 @@ def _lines(body: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _prefix(log: str) -> str:
-    return f".audit/{log}/"
+    return f"{_ROOT}{log}/"
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition("/")[2].partition("-")[0])
 
 
 def _key(log: str, number: int, sha256: str) -> str:

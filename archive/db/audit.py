@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.people import Person
-from archive.domain.wall import iso
+from archive.domain.wall import iso, parse_iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,27 @@ def add_piece(session: Session, piece: Piece, now: datetime) -> None:
         )
     )
     session.flush()
+
+
+RESTORE = text("""
+    INSERT INTO audit (id, at_utc, user_id, role, action, hearing_id, recording_id, allowed, rule, data)
+    OVERRIDING SYSTEM VALUE
+    VALUES (:id, :at, :user, :role, :action, :hearing, :recording, :allowed, :rule, CAST(:data AS jsonb))
+""")
+BEYOND = text("SELECT setval(pg_get_serial_sequence('audit', 'id'), :last)")
+
+
+def restore_piece(
+    session: Session, log: uuid.UUID, piece: Piece, sealed: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """Put the rows of a piece back with their numbers, and note it; rows to come get higher numbers."""
+    if log_id(session) is None:
+        session.add(t.AuditLog(id=log))
+    if sealed:
+        told = [{**row, "at": parse_iso(row["at"]), "data": json.dumps(row["data"])} for row in sealed]
+        session.execute(RESTORE, told)
+    session.execute(BEYOND, {"last": piece.last_id})
+    add_piece(session, piece, now)
 
 
 def settled_rows(session: Session, after: int, most: int) -> list[dict[str, Any]]:

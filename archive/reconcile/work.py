@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 
+from archive import audit
 from archive.db import holdings
 from archive.db import keys as register
 from archive.db.cards import queue_cards
@@ -36,6 +37,7 @@ class Rebuilt:
     lines: int
     keys: int
     findings: tuple[Finding, ...]
+    audit: audit.Restored
 
 
 def trusted(context: JobContext, more: Sequence[Verifier] = ()) -> Trust:
@@ -86,6 +88,7 @@ def rebuild(context: JobContext, more: Sequence[Verifier] = (), told: Told = lam
         StoreUnavailable, StoreRefused, DatabaseUnavailable: to be tried again.
     """
     trust = trusted(context, more)
+    log = audit.restore(context, trust.archives)  # first: what is done from here on may be noted there
     count = lines = 0
     findings: list[Finding] = []
     for found in recordings(context.evidence):
@@ -100,7 +103,7 @@ def rebuild(context: JobContext, more: Sequence[Verifier] = (), told: Told = lam
         told(found.recording)
     with context.sessions.begin() as session:
         keys = sum(register.restore(session, said) for said in trust.register.values())
-    return Rebuilt(count, lines, keys, tuple(findings))
+    return Rebuilt(count, lines, keys, tuple(findings), log)
 
 
 def adopt_strays(context: JobContext) -> int:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from archive import audit, audit_cli
@@ -16,8 +20,10 @@ from archive.db.session import Sessions
 from archive.domain.errors import Damaged, StoreUnavailable
 from archive.jobs.context import JobContext, job_context
 from archive.jobs.worker import run_worker
+from archive.signing import Signer, Verifier
 from archive.storage.port import ObjectStore
-from config.settings import Settings
+from config.settings import Database, Settings
+from tests.conftest import fresh_database, url_of
 from tests.waiting import wait_for
 
 
@@ -210,3 +216,95 @@ def test_a_worker_seals_and_the_command_agrees(
     told = CliRunner().invoke(audit_cli.audit, ["verify"], standalone_mode=False)
     assert told.return_value == 1
     assert "row_altered: rows 1" in told.stdout
+
+
+# --- brought back ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def lost(context: JobContext, server: str, template: str) -> Iterator[JobContext]:
+    """An empty database on the same bucket, with the archive's key file."""
+    with fresh_database(server, template) as name:
+        database = Database(url=SecretStr(url_of(server, name)), pool_size=4)
+        with job_context(context.settings.model_copy(update={"database": database})) as made:
+            yield made
+
+
+def table(sessions: Sessions) -> list[dict[str, Any]]:
+    with sessions() as session:
+        return rows.rows_between(session, 0, None)
+
+
+def keys(context: JobContext) -> list[Verifier]:
+    return [context.signer.public()]
+
+
+def sealed_thrice(context: JobContext, sessions: Sessions) -> list[dict[str, Any]]:
+    """Three pieces with a hole in the numbers, and a row that nobody has sealed; the rows of the pieces."""
+    for number in range(3):
+        with sessions() as session:
+            rows.write(session, rows.Entry("view", True, ""))
+            session.rollback()
+        write(sessions, 2, text="қазақша «тырнақша»", n=number)
+        assert audit.seal(context) == 2
+    before = table(sessions)
+    write(sessions, 1)
+    return before
+
+
+def test_a_lost_log_comes_back_row_by_row_and_goes_on(
+    context: JobContext, sessions: Sessions, postgres_url: str, database_template: str
+) -> None:
+    before = sealed_thrice(context, sessions)
+    with lost(context, postgres_url, database_template) as anew:
+        assert audit.restore(anew, keys(anew)) == audit.Restored(3, 6, "")
+        assert table(anew.sessions) == before
+        assert codes(anew) == []
+        assert audit.restore(anew, keys(anew)) == audit.Restored(0, 0, "")
+        write(anew.sessions, 2)
+        assert audit.restore(anew, keys(anew)) == audit.Restored(0, 0, "")
+        assert audit.seal(anew) == 2
+        found = audit.verify(anew.sessions, anew.evidence)
+        assert (found.pieces, found.rows, found.unsealed, found.findings) == (4, 8, 0, ())
+        with pytest.raises(Exception, match="insert"), anew.sessions.begin() as session:
+            session.execute(text("DELETE FROM audit"))
+
+
+def test_killed_between_two_pieces_it_goes_on(
+    context: JobContext, sessions: Sessions, postgres_url: str, database_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sealed_thrice(context, sessions)
+    with lost(context, postgres_url, database_template) as anew:
+        note, noted = rows.add_piece, []
+        with monkeypatch.context() as killed:
+            killed.setattr(rows, "add_piece", lambda *said: _killed() if noted else noted.append(note(*said)))
+            with pytest.raises(KeyboardInterrupt):
+                audit.restore(anew, keys(anew))
+        assert table(anew.sessions) == before[:2]
+        assert audit.restore(anew, keys(anew)) == audit.Restored(2, 4, "")
+        assert table(anew.sessions) == before
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_behind_a_piece_that_is_missing_nothing_is_believed(
+    context: JobContext, sessions: Sessions, postgres_url: str, database_template: str, number: int
+) -> None:
+    before = sealed_thrice(context, sessions)
+    with lost(context, postgres_url, database_template) as anew:
+        spoilt = replace(anew, evidence=Spoilt(anew.evidence, number))  # type: ignore[arg-type]
+        found = audit.restore(spoilt, keys(anew))
+        assert (found.pieces, found.rows) == (number - 1, 2 * (number - 1))
+        assert f"piece {number + 1}" in found.stopped
+        assert table(anew.sessions) == before[: found.rows]
+
+
+def test_nobody_elses_log_is_taken_and_no_row_of_ones_own_is_touched(
+    context: JobContext, sessions: Sessions, postgres_url: str, database_template: str
+) -> None:
+    sealed_thrice(context, sessions)
+    with lost(context, postgres_url, database_template) as anew:
+        assert audit.restore(anew, [Signer.generate().public()]) == audit.Restored(0, 0, "")
+        write(anew.sessions, 2)
+        own = table(anew.sessions)
+        assert "2 rows that are in no piece" in audit.restore(anew, keys(anew)).stopped
+        assert table(anew.sessions) == own
