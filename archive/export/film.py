@@ -26,7 +26,7 @@ from archive.export.record import Moment, Record, empty, moments
 from archive.export.tracks import BASE, Coded, Rendition, has_gaps, packets, parameters, rendition
 from archive.export.words import WORDS, Words
 from archive.publish.boxes import Sample, Sound
-from archive.publish.codecs import Silence
+from archive.publish.codecs import RATE, Silence
 from archive.publish.finished import picture_stem
 from archive.publish.plan import Span
 from archive.publish.reading import Unit
@@ -154,7 +154,10 @@ class _Film:
         if first is None:
             return iter(())
         uniform = len(parameters(self._store, heard)) == 1
-        stream = out.add_stream_from_template(first.stream, opaque=True) if uniform else out.add_stream("aac", 48_000)
+        if uniform:
+            stream = out.add_stream_from_template(first.stream, opaque=True)
+        else:
+            stream = out.add_stream("aac", RATE, layout="mono")
         stream.time_base = BASE
         stream.metadata.update({"title": name, "handler_name": name})
         stream.disposition = av.stream.Disposition.default if default else av.stream.Disposition(0)

@@ -20,8 +20,21 @@ from archive.domain.marks import Mark, Picture, Sound
 from archive.export.film import Wish, chapters, film
 from archive.export.words import WORDS
 from archive.publish.copies import make_copies, upload
+from archive.publish.plan import make_plan
 from tests.export.conftest import END_MS, Kept, record_of
-from tests.publish.hearing import CAM_RUNS, CHANNELS, FPS, MICS_RUNS, Folder, Hearing
+from tests.publish.hearing import (
+    CAM_RUNS,
+    CHANNELS,
+    FPS,
+    MICS_RUNS,
+    RECORDING,
+    SOURCES,
+    ZERO,
+    Folder,
+    Hearing,
+    microphones,
+    record_run,
+)
 from tests.publish.test_conceal import pictures
 from tests.publish.test_copies import AV_OFFSET_S, frames, onset, pitch, sound
 
@@ -156,6 +169,27 @@ def test_what_needs_no_change_is_not_encoded_anew(uninterrupted: Kept, tmp_path:
     assert [n for _, n in frames(target, tool)] == [n for video in videos for _, n in frames(video, tool)]
     (tmp_path / "marked").mkdir()
     assert _packets(made(uninterrupted, MARKED, tmp_path / "marked")) != copied
+
+
+def test_a_microphone_whose_rate_changed_is_heard_on_both_sides(tmp_path: Path, tool: Any) -> None:
+    recorded_ = Folder(tmp_path / "evidence")
+    segments = record_run(recorded_, "mics", 1, 0, microphones(tool, 6_000), 0)
+    slower = [*microphones(tool, 6_000), "-ar", "44100"]
+    segments += record_run(recorded_, "mics", 2, 8_000, slower, len(segments))
+    (tmp_path / "copies").mkdir()
+    plan = make_plan(RECORDING, "ab" * 32, ZERO, SOURCES[1:], segments)
+    copied = make_copies(plan, recorded_, tmp_path / "copies", tmp_path / "scratch")
+    assert "mics/judge.2.mp4" in copied.contents["files"]
+    store = Folder(tmp_path / "derived")
+    assert upload(copied, store, "x/")
+    record = record_of(copied, store, text=None)
+    record = replace(record, recording=replace(record.recording, duration_ms=14_000))
+    target, only = made(Kept(record, store), PLAIN, tmp_path), tmp_path / "judge.mp4"
+    _ffmpeg("-i", str(target), "-map", "0:a:1", "-c", "copy", str(only))
+    line = sound(only, 15)
+    for due in (1, 2, 3, 4, 5, 9, 10, 11, 12, 13):
+        assert onset(line, due) == pytest.approx(due, abs=AV_OFFSET_S)
+    assert np.abs(line[int(6.3 * 48_000) : int(7.7 * 48_000)]).max() < 0.01
 
 
 def test_a_record_without_a_picture_is_heard(kept: Kept, tmp_path: Path) -> None:

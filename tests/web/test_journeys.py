@@ -280,6 +280,34 @@ def test_the_time_line_seeks_by_click_and_by_key(open_page: OpenPage, demo_court
     wait_for(lambda: position_s(page) <= 1, 10, "the beginning")
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_pointing_at_the_time_line_shows_the_picture_of_the_moment(
+    screen: Screen, open_page: OpenPage, demo_court: Court, shots: Path
+) -> None:
+    page = open_page(screen)
+    sheets: list[int] = []
+    page.on("response", lambda answer: sheets.append(answer.status) if "_thumbs.1.jpg" in answer.url else None)
+    open_player(page, demo_court)
+    line = page.get_by_role("slider", name="Отырыс уақыты")
+    line.scroll_into_view_if_needed()
+    box = line.bounding_box()
+    assert box is not None
+    duration_s = int(line.get_attribute("aria-valuemax") or 0)
+    for at_s in (duration_s - 1.5, 12.5, 1.5):
+        page.mouse.move(box["x"] + box["width"] * at_s / duration_s, box["y"] + 40)
+        picture = page.get_by_test_id("thumbnail")
+        expect(picture).to_be_visible()
+        expect(picture).to_have_css("background-position", f"{-160 * int(at_s // 10)}px 0px")
+        frame = picture.bounding_box()
+        assert frame is not None
+        assert frame["x"] >= 0
+        assert frame["x"] + frame["width"] <= screen.width
+    wait_for(lambda: sheets and sheets[0] == 200, 10, "the sheet of pictures")
+    page.screenshot(path=shots / f"thumbnail-{screen.width}.png")
+    page.mouse.move(box["x"] - 20, box["y"] - 200)
+    expect(picture).to_have_count(0)
+
+
 def test_a_link_opens_at_its_moment(open_page: OpenPage, demo_court: Court) -> None:
     page = open_page()
     open_player(page, demo_court, at_ms=7000)
