@@ -194,6 +194,8 @@ def _described(store: VersionedStore, version: Version) -> tuple[Any, ...]:
 
 def _same(value: Any) -> Any:
     if isinstance(value, dict):
+        if {"wanted", "done"} <= value.keys():  # counters: how often it was asked for, and up to which it is done
+            value = {**value, "wanted": value["wanted"] > value["done"], "done": None}
         return {key: _same(each) for key, each in sorted(value.items()) if key not in OF_THEIR_MOMENT}
     if isinstance(value, list):
         return sorted((_same(each) for each in value), key=repr)
