@@ -120,13 +120,11 @@ def _bundle(
     _note(sessions, person, standing, recording, Decision(False, True, "mark") if is_sealed else decision, "bundle")
     if is_sealed:
         raise Denied("a part of that is sealed, and a bundle shows all of it; take another span, or ask the judge")
-    total = sum(one.size_bytes for one in contents.segments)
+    layout = bundle.laid_out(contents, evidence)
     with _progress("writing") as told, part.open("wb") as file:
-        done = 0
-        for piece in bundle.stream(contents, evidence):
+        for piece in bundle.read(contents, layout, evidence, 0, layout.size):
             file.write(piece)
-            done += len(piece)
-            told(min(1.0, done / max(1, total)))
+            told(file.tell() / layout.size)
 
 
 def _made(

@@ -116,7 +116,8 @@ def archive_rebuild(keys: tuple[Path, ...], site: str, as_json: bool) -> int:
     if made.audit.stopped:
         click.echo(f"The audit log is not whole: {made.audit.stopped}.")
     click.echo(f"{made.recordings} recordings with {made.lines} more lines and {made.keys} more keys were taken.")
-    click.echo(f"{made.audit.rows} rows of the audit log came back; what was written after its last piece is lost.")
+    if made.audit.pieces:
+        click.echo(f"{made.audit.rows} rows of the audit log came back; what was written after its last piece is lost.")
     return int(wrong)
 
 

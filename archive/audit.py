@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -161,8 +161,11 @@ def restore(context: JobContext, keys: Sequence[Verifier]) -> Restored:
     with context.sessions() as session:
         here, last = rows.log_id(session), rows.last_piece(session) or Piece(0, ZERO, 0, 0)
         newer = rows.rows_beyond(session, last.last_id)
-    log = str(here) if here else _newest_log(context.evidence, keys)
-    for key in sorted(found.key for found in context.evidence.list(_prefix(log))) if log else ():
+    logs = _logs(context.evidence)
+    log = str(here) if here else _newest(context.evidence, logs, keys)
+    if log is None:
+        return Restored(0, 0, "no key of this archive has signed what the store has of one" if logs else "")
+    for key in logs.get(log, ()):
         number = _number(key)
         if number <= last.number:
             continue
@@ -180,20 +183,30 @@ def restore(context: JobContext, keys: Sequence[Verifier]) -> Restored:
     return Restored(pieces, count, "")
 
 
-def _newest_log(store: ObjectStore, keys: Sequence[Verifier]) -> str | None:
+def _logs(store: ObjectStore) -> dict[str, list[str]]:
+    """The logs in the store, with the keys of their pieces in order."""
+    found: dict[str, list[str]] = {}
+    for one in store.list(_ROOT):
+        found.setdefault(one.key.removeprefix(_ROOT).partition("/")[0], []).append(one.key)
+    return {log: sorted(own) for log, own in found.items()}
+
+
+def _newest(store: ObjectStore, logs: Mapping[str, Sequence[str]], keys: Sequence[Verifier]) -> str | None:
     """The log that one of `keys` has sealed last: a database that was lost before may have left another."""
-    newest: dict[str, str] = {}
-    for found in store.list(_ROOT):
-        log = found.key.removeprefix(_ROOT).partition("/")[0]
-        newest[log] = max(newest.get(log, ""), found.key)
-    proven: list[tuple[str, str]] = []
-    for log, key in newest.items():
+    sealed = {log: _sealed_last(store, pieces, keys) for log, pieces in logs.items()}
+    newest = max(sealed, key=lambda log: sealed[log], default=None)
+    return newest if newest and sealed[newest] else None
+
+
+def _sealed_last(store: ObjectStore, pieces: Sequence[str], keys: Sequence[Verifier]) -> str:
+    """When the newest piece that one of `keys` has signed was sealed; empty = there is none."""
+    for key in reversed(pieces):
         body = _read(store, key)
         with suppress(Damaged):
             head, _ = _parsed(body)
             if _is_signed(store, key, body, keys):
-                proven.append((str(head["t"]), log))
-    return max(proven)[1] if proven else None
+                return str(head["t"])
+    return ""
 
 
 def _proven(

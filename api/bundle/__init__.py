@@ -1,18 +1,18 @@
 """The bundle: a record to take away and to verify with common tools, as a zip that is made while it is sent.
 
-Where the CRC-32 of all its segments is known (archive.ingest.check) its bytes are known before, and any part of it can
-be sent; else it is sent from front to back.
+Its bytes are known before the first is sent (the archive keeps the CRC-32 of what it has read back), so that any part
+of it can be.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.resources import files
 
 from sqlalchemy.orm import Session
@@ -37,7 +37,7 @@ from archive.domain.chain import Kind, Record, parse_line
 from archive.domain.errors import BadInput, Conflict, Damaged
 from archive.domain.span import SPAN, Part, cut, encode_part, times_of
 from archive.domain.wall import ms_between, parse_iso
-from archive.ingest.check import stored_sha256
+from archive.ingest.check import AT_ONCE, stored_sha256, stored_sums
 from archive.key_register import read_statement
 from archive.receipts import read_receipt
 from archive.signing import Verifier
@@ -156,55 +156,31 @@ def _read(evidence: ObjectStore, key: str) -> bytes:
         return body.read()
 
 
-class _Sink(io.RawIOBase):
-    """Takes what the zip writes and hands it on."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
-
-
-def stream(what: Contents, evidence: ObjectStore) -> Iterator[bytes]:
-    """The zip, piece by piece; everything lies in one folder named after the recording.
+def laid_out(what: Contents, evidence: ObjectStore) -> Layout:
+    """The zip's layout. Segments whose CRC-32 the archive does not know yet are read for it.
 
     Raises:
-        Damaged: a stored segment is not the one of the chain. The zip then ends before its directory, so that
-            no program takes it for whole.
+        Damaged: a stored segment is not the one of the chain.
     """
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
-        for name, data in what.small.items():
-            bundle.writestr(_entry(what, name), data)
-            yield sink.take()
-        for segment in what.segments:
-            yield from _segment(bundle, sink, what, segment, evidence)
-    yield sink.take()
-
-
-def known(what: Contents) -> Layout | None:
-    """The zip's layout; None while the CRC-32 of some segment is not known."""
     small = [
         Member(f"{what.name}/{name}", len(data), zlib.crc32(data), _mode(name)) for name, data in what.small.items()
     ]
-    crcs = [segment.crc32 for segment in what.segments]
-    if any(crc32 is None for crc32 in crcs):
-        return None
+    with ThreadPoolExecutor(AT_ONCE) as readers:
+        crcs = list(readers.map(partial(_crc32, evidence), what.segments))
     media = [
-        Member(f"{what.name}/{segment.file}", segment.size_bytes, crc32 or 0)
+        Member(f"{what.name}/{segment.file}", segment.size_bytes, crc32)
         for segment, crc32 in zip(what.segments, crcs, strict=True)
     ]
     return Layout([*small, *media], what.when)
+
+
+def _crc32(evidence: ObjectStore, segment: StoredSegment) -> int:
+    if segment.crc32 is not None:
+        return segment.crc32
+    sums = stored_sums(evidence, segment.object_key)
+    if sums.sha256 != segment.sha256:
+        raise _damaged(segment)
+    return sums.crc32
 
 
 def tag(what: Contents, layout: Layout) -> str:
@@ -257,24 +233,3 @@ def _damaged(segment: StoredSegment) -> Damaged:
 
 def _mode(name: str) -> int:
     return 0o755 if name.endswith(".sh") else 0o644
-
-
-def _segment(
-    bundle: zipfile.ZipFile, sink: _Sink, what: Contents, segment: StoredSegment, evidence: ObjectStore
-) -> Iterator[bytes]:
-    digest = hashlib.sha256()
-    entry = _entry(what, segment.file)
-    entry.file_size = segment.size_bytes
-    with bundle.open(entry, "w", force_zip64=True) as out, evidence.open_range(segment.object_key) as body:
-        while chunk := body.read(CHUNK_BYTES):
-            digest.update(chunk)
-            out.write(chunk)
-            yield sink.take()
-    if digest.hexdigest() != segment.sha256:
-        raise _damaged(segment)
-
-
-def _entry(what: Contents, name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{what.name}/{name}", what.when.timetuple()[:6])
-    entry.external_attr = _mode(name) << 16
-    return entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from fastapi.responses import StreamingResponse
 from api import bundle as bundles
 from api import guard, ranges
 from api.bundle import Contents, Span
-from api.bundle.layout import Layout
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive.db.sessions import SignedIn
@@ -42,15 +40,17 @@ def bundle(
     with services.sessions() as session:
         contents = bundles.contents(session, services.evidence, recording, span)
         sealed = bundles.is_sealed(session, who.person, standing, contents)
-    layout = bundles.known(contents)
-    tag = bundles.tag(contents, layout) if layout else ""
     decision = Decision(False, True, "mark") if sealed else standing.decide(who.person, Action.BUNDLE)
-    if sealed or _begins(services, who, request, contents, tag):
+    layout = None if sealed else bundles.laid_out(contents, services.evidence)
+    tag = bundles.tag(contents, layout) if layout else ""
+    if layout is None or _begins(services, who, request, contents, tag):
         data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
         guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording, data=data))
-    if sealed:
+    if layout is None:
         raise Denied("a part of that is sealed, and a bundle shows all of it; take another span, or ask the judge")
-    return _sent(services, request, contents, layout, tag)
+    headers = {"Content-Disposition": f'attachment; filename="{contents.name}.zip"'}
+    read = partial(bundles.read, contents, layout, services.evidence)
+    return ranges.reply(request, ranges.Body(layout.size, ZIP, read, tag, headers))
 
 
 def _begins(services: Services, who: SignedIn, request: Request, contents: Contents, tag: str) -> bool:
@@ -58,15 +58,4 @@ def _begins(services: Services, who: SignedIn, request: Request, contents: Conte
     if request.method == "HEAD":
         return False
     key = who.token_sha256, contents.name, Action.BUNDLE.value
-    return services.viewings.begins(key) or not tag or not ranges.is_resumed(request, tag)
-
-
-def _sent(services: Services, request: Request, contents: Contents, layout: Layout | None, tag: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{contents.name}.zip"'}
-    if layout is not None:
-        read = partial(bundles.read, contents, layout, services.evidence)
-        return ranges.reply(request, ranges.Body(layout.size, ZIP, read, tag, headers))
-    if request.method == "HEAD":
-        return Response(None, headers=headers, media_type=ZIP)
-    pieces: Iterator[bytes] = (piece for piece in bundles.stream(contents, services.evidence) if piece)
-    return StreamingResponse(pieces, media_type=ZIP, headers=headers)
+    return services.viewings.begins(key) or not ranges.is_resumed(request, tag)

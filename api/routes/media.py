@@ -8,7 +8,6 @@ them too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,11 +22,10 @@ from archive.db.hearings import Standing
 from archive.db.sessions import SignedIn
 from archive.domain.access import Action
 from archive.domain.errors import NotFound
-from archive.storage.port import ObjectStore
+from archive.storage.reading import chunks
 
 router = APIRouter(prefix="/recordings", tags=["media"])
 
-CHUNK_BYTES = 256 << 10
 _PATH = re.compile(r"v(\d{1,9})/(.+)")
 _WORDS = re.compile(r"v\d+/text/r\d+-[^/]+/.+")
 
@@ -50,7 +48,7 @@ def media(recording: str, path: str, request: Request, who: Who, services: Use) 
     file = _published(services, who, standings[Action.VIEW], recording, path)
     for action, standing in standings.items():
         guard.note_viewing(services, who, standing, recording, action)
-    body = partial(_chunks, services.derived, file.key)
+    body = partial(chunks, services.derived, file.key)
     return ranges.reply(request, ranges.Body(file.size, file.content_type, body))
 
 
@@ -80,14 +78,3 @@ def _published(services: Services, who: SignedIn, standing: Standing, recording:
         if copy and about:
             return File(copy.prefix + match[2], int(about["size"]), str(about["content_type"]))
     raise NotFound("there is no such file; load the recording again")
-
-
-def _chunks(store: ObjectStore, key: str, start: int, length: int) -> Iterator[bytes]:
-    with store.open_range(key, start, length) as body:
-        left = length
-        while left > 0:
-            chunk = body.read(min(CHUNK_BYTES, left))
-            if not chunk:
-                raise NotFound("the stored file is shorter than the catalogue says")
-            left -= len(chunk)
-            yield chunk

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from archive.db import marks
@@ -15,6 +15,11 @@ from archive.db import tables as t
 from archive.db.people import Person, person_of
 from archive.domain.exports import Kind, State
 from archive.jobs.defer import defer
+
+_FAIL_ABANDONED = text("""
+    UPDATE exports SET failed = :why WHERE ready_utc IS NULL AND failed IS NULL AND NOT EXISTS
+        (SELECT FROM procrastinate_jobs WHERE lock = 'export/' || exports.id AND status IN ('todo', 'doing'))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +161,9 @@ def forget(session: Session, id_: uuid.UUID) -> None:
     session.execute(delete(t.Export).where(t.Export.id == id_).execution_options(synchronize_session=False))
 
 
-def fail_stuck(session: Session, before: datetime, why: str) -> None:
-    """Those that were asked for before then and are neither ready nor failed: nobody makes them any more."""
-    still = t.Export.ready_utc.is_(None), t.Export.failed.is_(None)
-    session.execute(
-        update(t.Export).where(*still, t.Export.requested_utc < before).values(failed=why)
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
+def fail_abandoned(session: Session, why: str) -> None:
+    """Those that are neither ready nor failed and whose job has been given up."""
+    session.execute(_FAIL_ABANDONED, {"why": why})
 
 
 def _set(session: Session, id_: uuid.UUID, **values: object) -> bool:

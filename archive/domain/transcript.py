@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,3 +61,12 @@ class Transcript:
     duration_ms: int
     utterances: tuple[Utterance, ...]
     engine: str = ""
+
+
+def by_language(said: Sequence[Utterance]) -> Iterator[tuple[str, tuple[Utterance, ...]]]:
+    """What was said in each language, for its subtitles; what could not be told apart stands in each."""
+    spoken = sorted({one.language for one in said} - {Language.UNKNOWN})
+    for language in spoken:
+        yield language.value, tuple(one for one in said if one.language in (language, Language.UNKNOWN))
+    if said and not spoken:
+        yield "und", tuple(said)

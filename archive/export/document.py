@@ -52,7 +52,7 @@ class Document:
 
 def document(record: Record, words: Words, copy_for: str) -> Document:
     """The document of a record that has a text; `copy_for` names who takes it away."""
-    people = [(words.roles.get(p.role, p.role), p.name) for p in record.hearing.participants]
+    people = [(words.role(p.role), p.name) for p in record.hearing.participants]
     return Document(
         language=words.language,
         title=words.title,

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import av
 
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_MS, TICKS_PER_S
-from archive.domain.transcript import Flag, Language, Transcript, Utterance
+from archive.domain.transcript import Flag, Utterance, by_language
 from archive.export.picture import Painter, Redrawn, as_sample, teller
 from archive.export.record import Moment, Record, empty, moments
 from archive.export.tracks import BASE, Coded, Rendition, has_gaps, packets, parameters, rendition
@@ -125,7 +125,7 @@ class _Film:
         first = next(coded)
         stream = out.add_stream_from_template(first.stream, opaque=True)
         stream.time_base = BASE
-        return _from(stream, first, coded)
+        return ((one.at, stream, one.sample) for one in chain((first,), coded))
 
     def _redrawn(
         self, out: Any, coded: Iterator[Coded], formats: Sequence[tuple[int, int, bytes]], camera: str
@@ -161,7 +161,7 @@ class _Film:
         stream.time_base = BASE
         stream.metadata.update({"title": name, "handler_name": name})
         stream.disposition = av.stream.Disposition.default if default else av.stream.Disposition(0)
-        whole = _chain(first, coded)
+        whole = chain((first,), coded)
         return _silenced(stream, whole, self._end) if uniform else _mixed(stream, whole, self._end)
 
     def _rendition(self, stem: str) -> Rendition:
@@ -173,7 +173,7 @@ class _Film:
         text = self._record.text
         if text is None:
             return
-        for language, own in by_language(text):
+        for language, own in by_language(text.utterances):
             stream = out.add_stream("mov_text")
             stream.time_base = BASE
             stream.codec_context.subtitle_header = _STYLES.encode()
@@ -201,15 +201,6 @@ def chapters(record: Record, words: Words) -> Iterator[Mapping[str, Any]]:
         if start < until:
             base = Fraction(1, 1000)
             yield {"id": number, "start": start, "end": until, "time_base": base, "metadata": {"title": title}}
-
-
-def by_language(text: Transcript) -> Iterator[tuple[str, Sequence[Utterance]]]:
-    """What was said in each language; what could not be told apart stands in each."""
-    spoken = sorted({one.language for one in text.utterances} - {Language.UNKNOWN})
-    for language in spoken:
-        yield language.value, [one for one in text.utterances if one.language in (language, Language.UNKNOWN)]
-    if text.utterances and not spoken:
-        yield "und", text.utterances
 
 
 def subtitles(record: Record, said: Sequence[Utterance], words: Words) -> list[Moment]:
@@ -241,20 +232,10 @@ def _packet(stream: Any, sample: Sample) -> Any:
     return packet
 
 
-def _chain(first: Coded, rest: Iterator[Coded]) -> Iterator[Coded]:
-    yield first
-    yield from rest
-
-
-def _from(stream: Any, first: Coded, rest: Iterator[Coded]) -> Feed:
-    return ((one.at, stream, one.sample) for one in _chain(first, rest))
-
-
 def _silenced(stream: Any, coded: Iterator[Coded], end: int) -> Feed:
     """Sound as it is, with silent blocks of the same parameters where there is none."""
     silence: Silence | None = None
     reached = 0
-    last: Sample | None = None
     for one in coded:
         if silence is None:
             context = one.stream.codec_context
@@ -263,8 +244,8 @@ def _silenced(stream: Any, coded: Iterator[Coded], end: int) -> Feed:
             for filled in silence.samples(Span(reached, one.sample.decoded)):
                 yield filled.decoded, stream, filled
         yield one.at, stream, one.sample
-        reached, last = one.sample.end, one.sample
-    if silence is not None and last is not None and end - reached > _JITTER:
+        reached = one.sample.end
+    if silence is not None and end - reached > _JITTER:
         for filled in silence.samples(Span(reached, end)):
             yield filled.decoded, stream, filled
 

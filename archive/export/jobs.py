@@ -7,10 +7,9 @@ is never offered. Killed in between, the next run makes the file again; equal by
 
 from __future__ import annotations
 
-import logging
 import uuid
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from archive.db import exports
@@ -31,10 +30,7 @@ from archive.storage.port import ObjectStore
 from config.clock import Clock
 from config.settings import Settings
 
-log = logging.getLogger(__name__)
-
 _TELL_EVERY_S = 2.0
-_STUCK_AFTER = timedelta(days=1)
 
 
 class Unwanted(Exception):
@@ -132,7 +128,7 @@ def tidy(context: JobContext) -> int:
     """Remove exports whose time is over or in which can be seen what must be concealed now; how many."""
     clock: Clock = context.clock
     with context.sessions.begin() as session:
-        exports.fail_stuck(session, clock.utc() - _STUCK_AFTER, "it could not be made; ask for it again")
+        exports.fail_abandoned(session, "it could not be made; ask for it again")
         found = exports.unwanted(session, clock.utc())
         for id_, _ in found:
             exports.expire(session, id_, clock.utc())

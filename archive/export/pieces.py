@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from archive.domain.errors import NotFound
 from archive.storage.port import ObjectStore, VersionedStore
+from archive.storage.reading import chunks
 
 PIECE_BYTES = 1 << 30
 _CHUNK_BYTES = 256 << 10
@@ -66,18 +66,8 @@ def read(derived: ObjectStore, prefix: str, sizes: tuple[int, ...], start: int, 
     for number, size in enumerate(sizes):
         first, last = max(start, begin), min(start + length, begin + size)
         if first < last:
-            yield from _read(derived, f"{prefix}{number}", first - begin, last - first)
+            yield from chunks(derived, f"{prefix}{number}", first - begin, last - first)
         begin += size
-
-
-def _read(derived: ObjectStore, key: str, start: int, left: int) -> Iterator[bytes]:
-    with derived.open_range(key, start, left) as body:
-        while left:
-            chunk = body.read(min(_CHUNK_BYTES, left))
-            if not chunk:
-                raise NotFound("the stored file is shorter than the catalogue says")
-            left -= len(chunk)
-            yield chunk
 
 
 def remove(derived: VersionedStore, root: str) -> None:

@@ -59,11 +59,9 @@ def ask(
         BadInput: no such language or camera.
         Conflict: it cannot be made yet, or the person waits for too many.
     """
-    _check(session, order, person, standing)
     wanted = fit(session, standing, person, order.recording, order.kind)
+    order = _fitted(session, order, wanted)
     now = clock.utc()
-    text = rows.newest_text(session, order.recording, drafts=False)
-    order = replace(order, marks=digest(wanted.hidden), marked=wanted.marked, revision=text.revision)
     for one in exports.of_user(session, order.recording, person.id, now):
         if one.order == order and one.failed is None:
             return one, False
@@ -72,12 +70,13 @@ def ask(
     return exports.insert(session, order, person.id, now, timedelta(days=settings.exports.keep_days)), True
 
 
-def _check(session: Session, order: Order, person: Person, standing: Standing) -> None:
+def _fitted(session: Session, order: Order, wanted: Fit) -> Order:
+    """The order as it can be made now. Raises BadInput and Conflict as `ask`."""
     if order.language not in LANGUAGES:
         raise BadInput(f"there are no words in {order.language!r}; choose one of {', '.join(LANGUAGES)}")
     if not rows.is_closed(session, order.recording):
         raise Conflict("the recording is not closed yet; wait until it is")
-    wanted = fit(session, standing, person, order.recording, order.kind)
+    revision = rows.newest_text(session, order.recording, drafts=False).revision
     if order.kind is Kind.MP4:
         copy = rows.newest_copy(session, order.recording, wanted.hidden)
         if copy is None:
@@ -87,8 +86,9 @@ def _check(session: Session, order: Order, person: Person, standing: Standing) -
             raise BadInput(
                 f"the recording has no camera {order.camera!r}; choose one of {', '.join(cameras) or 'none'}"
             )
-    elif rows.newest_text(session, order.recording, drafts=False).revision is None:
+    elif revision is None:
         raise Conflict("the text is not finished yet; wait until it is")
+    return replace(order, marks=digest(wanted.hidden), marked=wanted.marked, revision=revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +111,22 @@ def load(session: Session, settings: Settings, person: Person, order: Order) -> 
     if standing is None or standing.destroyed:
         raise NotFound("there is no such recording any more")
     decision(standing, person, order.kind).require()
-    _check(session, order, person, standing)
     wanted = fit(session, standing, person, order.recording, order.kind)
+    order = _fitted(session, order, wanted)
     recording = rows.recording(session, order.recording, wanted.hidden, wanted.hidden)
     hearing = hearings.hearing(session, person, standing.hearing)
     if recording is None or hearing is None:
         raise NotFound("there is no such recording any more")
-    text = rows.newest_text(session, order.recording, drafts=False)
     record = Record(
         hearing=hearing,
         recording=recording,
         roles=search.channel_roles(session, standing.hearing),
-        text=_text(session, order.recording, text.revision, wanted.hidden, recording.duration_ms or 0),
-        revision=text.revision,
+        text=_text(session, order.recording, order.revision, wanted.hidden, recording.duration_ms or 0),
+        revision=order.revision,
         zone=ZoneInfo(settings.keeping.time_zone),
         details=standing.decide(person, Action.DETAILS).allowed,
     )
-    made = replace(order, marks=digest(wanted.hidden), marked=wanted.marked, revision=text.revision)
-    return Ready(record, person, made)
+    return Ready(record, person, order)
 
 
 def _text(

@@ -79,8 +79,10 @@ def _packets(store: ObjectStore, what: Rendition, path: str, size: int) -> Itera
         with av.open(StoredFile(store, what.prefix + path, size), "r", format="mov", options=_OPTIONS) as container:
             stream = container.streams[0]
             for packet in container.demux(stream):
-                if packet.pts is None or packet.dts is None or packet.time_base != BASE:
+                if packet.pts is None or packet.dts is None:
                     continue  # the end is told by a packet without times
+                if packet.time_base != BASE:
+                    raise ValueError(f"its times are in units of {packet.time_base} s")
                 data = Sample(packet.dts, packet.pts, packet.duration or 1, packet.is_keyframe, bytes(packet))
                 yield Coded(data, stream, path.endswith(_STANDS_IN))
     except (av.error.FFmpegError, ValueError) as error:

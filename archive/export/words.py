@@ -1,4 +1,4 @@
-"""The words of exports in Kazakh, Russian and English; events have theirs in archive.domain.events."""
+"""The words of exports in Kazakh, Russian and English; events and roles have theirs in archive.domain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archive.domain.events import BY_CODE
+from archive.domain.terms import ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,21 @@ class Words:
     speaker: str
     said: str
     months: tuple[str, ...]
-    roles: Mapping[str, str]
 
     def event(self, code: str, text: str) -> str:
         """An event of the hearing, with what was typed."""
         known = BY_CODE.get(code)
-        name = getattr(known, self.language) if known else code
-        name = name[:1].upper() + name[1:]
+        name = _begun(getattr(known, self.language)) if known else code
         return f"{name}: {text}" if text else name
 
     def speaker_of(self, channel: str, roles: Mapping[str, str]) -> str:
         """Who speaks at a microphone: the role of whoever sits there, else the microphone's name."""
-        role = roles.get(channel) or channel
-        return self.roles.get(role, role)
+        return self.role(roles.get(channel) or channel)
+
+    def role(self, code: str) -> str:
+        """A role of participants; a code without words stands for itself."""
+        term = ROLES.get(code)
+        return _begun(getattr(term, self.language)) if term else code
 
     def gap(self, cause: str) -> str:
         """Nothing was recorded, and why."""
@@ -71,6 +74,11 @@ class Words:
         if self.language == "kk":
             return f"{at.year} жылғы {at.day} {month}"
         return f"{at.day} {month} {at.year}" + (" года" if self.language == "ru" else "")
+
+
+def _begun(text: str) -> str:
+    """As at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 _KK = Words(
@@ -119,26 +127,6 @@ _KK = Words(
         "қаңтар", "ақпан", "наурыз", "сәуір", "мамыр", "маусым",
         "шілде", "тамыз", "қыркүйек", "қазан", "қараша", "желтоқсан",
     ),
-    roles={
-        "judge": "Судья",
-        "presiding": "Төрағалық етуші",
-        "secretary": "Сот отырысының хатшысы",
-        "bailiff": "Сот приставы",
-        "prosecutor": "Прокурор",
-        "claimant": "Талап қоюшы",
-        "respondent": "Жауапкер",
-        "third_party": "Үшінші тұлға",
-        "representative": "Өкіл",
-        "defender": "Қорғаушы",
-        "defendant": "Сотталушы",
-        "accused": "Айыпталушы",
-        "victim": "Жәбірленуші",
-        "witness": "Куә",
-        "expert": "Сарапшы",
-        "specialist": "Маман",
-        "interpreter": "Аудармашы",
-        "juror": "Алқаби",
-    },
 )  # fmt: skip
 _RU = Words(
     language="ru",
@@ -186,26 +174,6 @@ _RU = Words(
         "января", "февраля", "марта", "апреля", "мая", "июня",
         "июля", "августа", "сентября", "октября", "ноября", "декабря",
     ),
-    roles={
-        "judge": "Судья",
-        "presiding": "Председательствующий",
-        "secretary": "Секретарь судебного заседания",
-        "bailiff": "Судебный пристав",
-        "prosecutor": "Прокурор",
-        "claimant": "Истец",
-        "respondent": "Ответчик",
-        "third_party": "Третье лицо",
-        "representative": "Представитель",
-        "defender": "Защитник",
-        "defendant": "Подсудимый",
-        "accused": "Обвиняемый",
-        "victim": "Потерпевший",
-        "witness": "Свидетель",
-        "expert": "Эксперт",
-        "specialist": "Специалист",
-        "interpreter": "Переводчик",
-        "juror": "Присяжный заседатель",
-    },
 )  # fmt: skip
 _EN = Words(
     language="en",
@@ -253,25 +221,5 @@ _EN = Words(
         "January", "February", "March", "April", "May", "June",
         "July", "August", "September", "October", "November", "December",
     ),
-    roles={
-        "judge": "Judge",
-        "presiding": "Presiding judge",
-        "secretary": "Secretary of the hearing",
-        "bailiff": "Bailiff",
-        "prosecutor": "Prosecutor",
-        "claimant": "Claimant",
-        "respondent": "Respondent",
-        "third_party": "Third party",
-        "representative": "Representative",
-        "defender": "Defender",
-        "defendant": "Defendant",
-        "accused": "Accused",
-        "victim": "Victim",
-        "witness": "Witness",
-        "expert": "Expert",
-        "specialist": "Specialist",
-        "interpreter": "Interpreter",
-        "juror": "Juror",
-    },
 )  # fmt: skip
 WORDS: Mapping[str, Words] = {words.language: words for words in (_KK, _RU, _EN)}

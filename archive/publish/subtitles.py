@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archive.domain.transcript import Language, Transcript
+from archive.domain.transcript import Transcript, by_language
 from archive.domain.transcript_formats import to_vtt
 
 MASTER_TYPE = "application/vnd.apple.mpegurl"
@@ -56,7 +56,8 @@ class Subtitles:
 
 def make_subtitles(transcript: Transcript, source: Source, master: str) -> Subtitles:
     """Subtitles of all languages that are spoken; `master` is the copies' own master playlist."""
-    texts = {language: to_vtt(own, _ZERO).encode() for language, own in _by_language(transcript)}
+    spoken = by_language(transcript.utterances)
+    texts = {language: to_vtt(replace(transcript, utterances=own), _ZERO).encode() for language, own in spoken}
     digest = hashlib.sha256(json.dumps(source.as_dict()).encode() + master.encode() + b"".join(texts.values()))
     name = f"r{source.revision}-{digest.hexdigest()[:16]}"
     files: dict[str, tuple[bytes, str]] = {}
@@ -74,17 +75,6 @@ def make_subtitles(transcript: Transcript, source: Source, master: str) -> Subti
     closing = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
     files[f"text/{name}/text.json"] = closing, "application/json"
     return Subtitles(files, path, listed, source)
-
-
-def _by_language(transcript: Transcript) -> Iterator[tuple[str, Transcript]]:
-    """What was said in each language; what could not be told apart stands in each."""
-    said = transcript.utterances
-    spoken = sorted({one.language for one in said} - {Language.UNKNOWN})
-    for language in spoken:
-        own = tuple(one for one in said if one.language in (language, Language.UNKNOWN))
-        yield language.value, replace(transcript, utterances=own)
-    if said and not spoken:
-        yield "und", transcript
 
 
 def _playlist(file: str, duration_ms: int) -> str:

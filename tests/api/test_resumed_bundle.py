@@ -7,6 +7,7 @@ import random
 import subprocess
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,15 +122,20 @@ def test_spoilt_bytes_are_never_sent_to_their_end(
     assert judge.get(address, headers={"Range": "bytes=0-99"}).status_code == 206
 
 
-def test_what_was_not_read_back_yet_is_sent_from_front_to_back(running: Running, court: Court, judge: SignedIn) -> None:
+def test_what_the_archive_has_not_read_back_yet_is_read_for_it(running: Running, court: Court, judge: SignedIn) -> None:
     made = record(running.url, running.services, court.agent_token, "room-1", court.one().hearing)
     address = f"/recordings/{made}/bundle"
-    head = judge.http.head(f"/api/v1{address}")
-    assert (head.status_code, head.content) == (200, b"")
-    assert not {"accept-ranges", "etag"} & set(head.headers)
-    for _ in range(2):
-        answer = judge.get(address, headers={"Range": "bytes=100-"})
-        assert answer.status_code == 200
-        with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
-            assert bundle.testzip() is None
-    assert noted(running, made) == 2
+    size = int(judge.http.head(f"/api/v1{address}").headers["content-length"])
+    whole = judge.get(address).content
+    assert len(whole) == size
+    assert judge.get(address, headers={"Range": f"bytes=100-{size // 2}"}).content == whole[100 : size // 2 + 1]
+    with zipfile.ZipFile(io.BytesIO(whole)) as bundle:
+        assert bundle.testzip() is None
+    with running.services.sessions.begin() as session:
+        session.execute(
+            update(tables.Segment)
+            .where(tables.Segment.recording_id == made)
+            .values(sha256=sha256(b"other").hexdigest())
+        )
+    refused = judge.get(address)
+    assert refused.status_code == 400

@@ -298,12 +298,28 @@ def test_behind_a_piece_that_is_missing_nothing_is_believed(
         assert table(anew.sessions) == before[: found.rows]
 
 
+def test_a_spoilt_newest_piece_does_not_hide_the_log(
+    context: JobContext, sessions: Sessions, postgres_url: str, database_template: str
+) -> None:
+    before = sealed_thrice(context, sessions)
+    with sessions() as session:
+        log = rows.log_id(session)
+    context.evidence.put(f".audit/{log}/00000004-{'0' * 16}.jsonl", b"nonsense")
+    with lost(context, postgres_url, database_template) as anew:
+        found = audit.restore(anew, keys(anew))
+        assert (found.pieces, found.rows) == (3, 6)
+        assert "piece 4" in found.stopped
+        assert table(anew.sessions) == before
+
+
 def test_nobody_elses_log_is_taken_and_no_row_of_ones_own_is_touched(
     context: JobContext, sessions: Sessions, postgres_url: str, database_template: str
 ) -> None:
     sealed_thrice(context, sessions)
     with lost(context, postgres_url, database_template) as anew:
-        assert audit.restore(anew, [Signer.generate().public()]) == audit.Restored(0, 0, "")
+        found = audit.restore(anew, [Signer.generate().public()])
+        assert (found.pieces, found.rows) == (0, 0)
+        assert "no key of this archive" in found.stopped
         write(anew.sessions, 2)
         own = table(anew.sessions)
         assert "2 rows that are in no piece" in audit.restore(anew, keys(anew)).stopped

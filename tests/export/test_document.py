@@ -42,7 +42,7 @@ def test_it_says_of_what_when_and_for_whom(kept: Kept) -> None:
     assert facts["Гражданское дело"] == "№ 7119-26-00-2/123"
     assert facts["Дата заседания"] == "14 сентября 2026 года, 10:15:00–10:16:10"
     assert facts["Длительность"] == elapsed(END_MS) == "00:01:10"
-    assert ("Судья", "Ахметов Н. С.") in made.people
+    assert ("Председательствующий", "Ахметов Н. С.") in made.people
     assert WHO in made.footer
     assert "не является протоколом" in made.notice
     kazakh = document(kept.record, WORDS["kk"], WHO)
@@ -53,12 +53,12 @@ def test_its_lines_are_what_was_said_and_what_happened_in_order(kept: Kept) -> N
     lines = document(kept.record, WORDS["ru"], WHO).lines
     assert [(one.clock, one.speaker, one.text) for one in lines] == [
         ("10:15:00", "", "Запись начата"),
-        ("10:15:01", "Судья", "слушается дело"),
+        ("10:15:01", "Председательствующий", "слушается дело"),
         ("10:15:02", "", "Заседание открыто"),
         ("10:15:02", "Истец", "талап арыз"),
         ("10:15:15", "", "Ходатайство: о вызове свидетеля"),
         ("10:15:18", "", "Запись приостановлена: совещательная комната (10:15:18–10:16:00)"),
-        ("10:16:01", "Судья", "[?] продолжим"),
+        ("10:16:01", "Председательствующий", "[?] продолжим"),
         ("10:16:04", "Свидетель", "м-м [говорят одновременно]"),
     ]
 

@@ -105,7 +105,7 @@ def test_it_says_what_is_in_it(whole: Path) -> None:
         names = [stream.metadata["handler_name"] for stream in container.streams.audio]
         languages = [stream.metadata["language"] for stream in container.streams.subtitles]
         titles = [(one["start"], one["metadata"]["title"]) for one in container.chapters()]
-    assert names == ["Все микрофоны", "Судья", "Истец", "Ответчик", "Свидетель"]
+    assert names == ["Все микрофоны", "Председательствующий", "Истец", "Ответчик", "Свидетель"]
     assert languages == ["kaz", "rus"]
     assert titles == [
         (0, "10:15:00 Запись начата"),
@@ -120,12 +120,12 @@ def test_it_says_what_is_in_it(whole: Path) -> None:
 
 def test_subtitles_say_who_speaks_and_why_nobody_does(whole: Path, tmp_path: Path) -> None:
     russian, kazakh = (_subtitles(whole, tmp_path, track) for track in (1, 0))
-    assert "00:00:01,000 --> 00:00:03,000\nСудья: слушается дело\n" in russian
+    assert "00:00:01,000 --> 00:00:03,000\nПредседательствующий: слушается дело\n" in russian
     pause = "00:00:18,500 --> 00:01:00,000\nЗапись приостановлена: совещательная комната\n10:15:18–10:16:00\n"
     assert pause in russian
-    assert "00:01:01,000 --> 00:01:03,000\nСудья: [?] продолжим\n" in russian
+    assert "00:01:01,000 --> 00:01:03,000\nПредседательствующий: [?] продолжим\n" in russian
     assert "талап арыз" not in russian
-    assert "00:00:02,500 --> 00:00:04,000\nТалап қоюшы: талап арыз\n" in kazakh
+    assert "00:00:02,500 --> 00:00:04,000\nТалапкер: талап арыз\n" in kazakh
     assert "Куә: м-м" in kazakh
     assert "Свидетель: м-м" in russian
 
