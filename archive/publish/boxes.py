@@ -10,11 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S
 
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_ROW = struct.Struct(">3Ii")  # of a trun: duration, size, flags, composition offset
 _KEY, _OTHER = 0x02000000, 0x01010000  # sample flags: depends on none; depends on others and is no key frame
 
 
@@ -53,9 +55,11 @@ class Sound:
 Format = Picture | Sound
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A coded picture or block of sound. `shown` is its presentation time, `decoded` its decode time."""
+class Sample(NamedTuple):
+    """A coded picture or block of sound. `shown` is its presentation time, `decoded` its decode time.
+
+    A tuple, for there are hundreds of them for every second of a hearing.
+    """
 
     decoded: int
     shown: int
@@ -76,15 +80,15 @@ def header(format_: Format) -> bytes:
 
 def fragment(number: int, samples: Sequence[Sample]) -> bytes:
     """moof and mdat of `samples`, which follow each other without holes."""
-    mdat = _box("mdat", *(s.data for s in samples))
-    moof = _moof(number, samples, 0)
-    return _moof(number, samples, len(moof) + 8) + mdat
-
-
-def _moof(number: int, samples: Sequence[Sample], data_offset: int) -> bytes:
+    mdat = _box("mdat", *[s.data for s in samples])
     rows = b"".join(
-        struct.pack(">3Ii", s.duration, len(s.data), _KEY if s.key else _OTHER, s.shown - s.decoded) for s in samples
+        [_ROW.pack(s.duration, len(s.data), _KEY if s.key else _OTHER, s.shown - s.decoded) for s in samples]
     )
+    moof = _moof(number, samples, rows, 0)
+    return _moof(number, samples, rows, len(moof) + 8) + mdat
+
+
+def _moof(number: int, samples: Sequence[Sample], rows: bytes, data_offset: int) -> bytes:
     traf = _box(
         "traf",
         _full("tfhd", 0, 0x020000, struct.pack(">I", 1)),

@@ -19,6 +19,7 @@ from archive.publish.plan import Span
 RATE = 48_000
 AAC_BLOCK = 1024
 MIX_BITRATE = 96_000
+_TIME_BASE = Fraction(1, RATE)
 
 Pcm = NDArray[np.float32]
 
@@ -79,32 +80,24 @@ class AacEncoder:
         context = av.CodecContext.create("aac", "w")
         context.sample_rate, context.layout, context.format = RATE, "mono", "fltp"
         context.bit_rate = MIX_BITRATE
-        context.time_base = Fraction(1, RATE)
+        context.time_base = _TIME_BASE
         context.options = {"aac_coder": "fast"}  # half the time of the other one; at this rate speech is as good
         context.open()
         self._context = context
         self.format = Sound(RATE, 1, bytes(context.extradata or b""))
-        self._left: Pcm = np.zeros(0, np.float32)
 
     def encode(self, pcm: Pcm) -> Iterator[Sample]:
         """Blocks that are complete; `pcm` follows what was given before."""
-        whole = np.concatenate([self._left, pcm])
-        used = len(whole) // AAC_BLOCK * AAC_BLOCK
-        self._left = whole[used:]
-        for at in range(0, used, AAC_BLOCK):
-            yield from self._block(whole[at : at + AAC_BLOCK])
+        if len(pcm):
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None, :]), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, self._fed, _TIME_BASE
+            self._fed += len(pcm)
+            yield from self._packets(frame)
 
     def finish(self) -> Iterator[Sample]:
         """The rest; the last block is filled up with silence."""
-        if len(self._left):
-            yield from self._block(np.pad(self._left, (0, AAC_BLOCK - len(self._left))))
+        yield from self.encode(np.zeros(-self._fed % AAC_BLOCK, np.float32))
         yield from self._packets(None)
-
-    def _block(self, pcm: Pcm) -> Iterator[Sample]:
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None, :]), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = RATE, self._fed, Fraction(1, RATE)
-        self._fed += AAC_BLOCK
-        yield from self._packets(frame)
 
     def _packets(self, frame: AudioFrame | None) -> Iterator[Sample]:
         for packet in self._context.encode(frame):

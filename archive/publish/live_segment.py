@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def blocks(samples: Sequence[Sample]) -> list[Sample]:
     """Blocks of sound, each as long as it is to the next one by the stamps."""
     lengths = [b.decoded - a.decoded for a, b in pairwise(samples)]
     lengths.append(samples[-1].duration)
-    return [replace(s, duration=max(length, 1)) for s, length in zip(samples, lengths, strict=True)]
+    return [s._replace(duration=max(length, 1)) for s, length in zip(samples, lengths, strict=True)]
 
 
 def sound_of(track: Track, before: Track | None) -> tuple[int, Pcm]:

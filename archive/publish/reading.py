@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import av.error
@@ -21,14 +20,14 @@ from archive.storage.port import ObjectStore
 
 _CHUNK = 1 << 20
 # Segments are our own, but what is in them came from outside: nothing in one may open another file.
-_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov"}
+# All that we ask of a stream stands in its moov: the pictures behind it need not be looked at.
+_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov", "probesize": "32"}
 # Packets whose stamps are this far from what the chain says belong to a file with its own zero.
 _STRAY = TICKS_PER_S // 2
 _RATES = range(8_000, 96_001)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One packet: `track` is None for the picture, else the number of the audio track.
 
     `format` is None for sound that is not AAC: it must be decoded to be published.
@@ -79,17 +78,18 @@ def _units(container: InputContainer, placed: Placed) -> Iterator[Unit]:
     tracks.update({stream.index: None for stream in container.streams.video[:1]})
     formats = {index: _format(container.streams[index]) for index in tracks}
     scales = {index: _Scale(container.streams[index].time_base) for index in tracks}
-    offset: int | None = None
+    offset, drifts = None, bool(placed.drift.knots)
     for packet in container.demux([container.streams[index] for index in tracks]):
         pts, dts = packet.pts, packet.dts
         if pts is None or dts is None:
             continue
         index = packet.stream_index
         ticks = scales[index].ticks
-        shown, decoded = ticks(pts), ticks(dts)
+        shown = ticks(pts)
+        decoded = shown if dts == pts else ticks(dts)
         if offset is None:
             offset = _offset(shown, placed)
-        drift = placed.drift.ticks_at(decoded)
+        drift = placed.drift.ticks_at(decoded) if drifts else 0
         shown, decoded = shown + offset + drift, decoded + offset + drift
         if shown < 0:
             continue

@@ -99,6 +99,8 @@ class Rendition:
         self._tolerance = tolerance
         self._file: MediaFile | None = None
         self._filler_file: MediaFile | None = None
+        self._newest: Format | None = None  # of the newest sample, and whether `_file` takes it
+        self._fits = False
         self._samples: list[Sample] = []
         self._reached = 0
         self._last = -1  # decode time of the newest sample
@@ -123,8 +125,7 @@ class Rendition:
                 return
             self._begin(sample, format_)
             self._shift = sample.shown - sample.decoded
-        at = sample.decoded + self._shift
-        self._append(Sample(at, sample.shown, sample.duration, sample.key, sample.data))
+        self._append(sample._replace(decoded=sample.decoded + self._shift) if self._shift else sample)
 
     def finish(self, end: int) -> None:
         """Say what lies between the last sample and `end`."""
@@ -140,14 +141,20 @@ class Rendition:
     def _parts_from(self, sample: Sample, shift: int, format_: Format) -> bool:
         """Whether `sample` does not simply go on from the one before."""
         at = sample.decoded + shift
-        changed = self._file is None or self._file.format != format_
-        return changed or at <= self._last or at - self._reached > self._tolerance
+        return not self._goes_on(format_) or at <= self._last or at - self._reached > self._tolerance
+
+    def _goes_on(self, format_: Format) -> bool:
+        """Whether the file at hand takes media with these parameters."""
+        if format_ is not self._newest:  # most samples have those of the one before
+            self._newest = format_
+            self._fits = self._file is not None and self._file.format == format_
+        return self._fits
 
     def _begin(self, sample: Sample, format_: Format) -> None:
         self._bridge(sample.shown)
         self._flush()
-        if self._file is None or self._file.format != format_:
-            self._file = self._open(f"{self.stem}{self._number()}.mp4", format_)
+        if not self._goes_on(format_):
+            self._file, self._fits = self._open(f"{self.stem}{self._number()}.mp4", format_), True
         self._fill(sample.shown)
 
     def _bridge(self, until: int) -> None:
@@ -176,7 +183,8 @@ class Rendition:
 
     def _stretch(self, until: int) -> None:
         last = self._samples[-1]
-        self._samples[-1] = Sample(last.decoded, last.shown, max(until - last.decoded, 1), last.key, last.data)
+        if until != last.end:
+            self._samples[-1] = last._replace(duration=max(until - last.decoded, 1))
 
     def _cut(self, until: int) -> None:
         self._stretch(until)

@@ -54,13 +54,11 @@ class Decoder:
                 yield self._next, pcm
                 self._next += len(pcm)
 
-    def _mono(self, frame: AudioFrame) -> Iterator[Pcm]:
-        if frame.format.name == "fltp" and frame.sample_rate == RATE and frame.layout.nb_channels == 1:
-            yield np.frombuffer(memoryview(frame.planes[0]), np.float32, frame.samples)  # as most microphones come
-            return
+    def _mono(self, frame: AudioFrame) -> list[Pcm]:
+        if frame.format.name == "fltp" and frame.sample_rate == RATE and frame.layout.nb_channels == 1:  # as most come
+            return [np.frombuffer(memoryview(frame.planes[0]), np.float32, frame.samples)]
         frame.pts = None  # placed by us
-        for out in self._resampler.resample(frame):
-            yield np.asarray(out.to_ndarray()[0], np.float32)
+        return [np.asarray(out.to_ndarray()[0], np.float32) for out in self._resampler.resample(frame)]
 
     def _in_step(self, pcm: Pcm, drift: int) -> Pcm:
         """A few samples more or less, as the clock of the source parts from ours: one in 20 000 is not heard."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from archive.domain.errors import Damaged
 from archive.domain.media import TICKS_PER_S, Source, SourceKind
+from archive.publish.beside import MixerBeside
 from archive.publish.boxes import Format, Picture, Sample, Sound
 from archive.publish.codecs import Black, Pcm, Silence, jpeg
 from archive.publish.conceal import PictureVeil, SoundVeil
@@ -75,7 +77,15 @@ class Camera:
 class Microphone:
     """One channel: its own rendition, its waveform, and its part in the mix."""
 
-    def __init__(self, source: Source, channel: str, folder: Path, plan: Plan, mixer: Mixer | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        channel: str,
+        folder: Path,
+        plan: Plan,
+        mixer: MixerBeside | None,
+        thread: ThreadPoolExecutor,
+    ) -> None:
         self.source = source
         self.channel = channel
         self.peaks = Peaks(plan.end)
@@ -83,15 +93,16 @@ class Microphone:
         self._folder = folder
         self._plan = plan
         self._mixer = mixer
+        self._thread = thread
         self._decoder = Decoder()
         self._leveller = Leveller()
         self._waiting: list[Pcm] = []  # decoded, from `_begins` until before `_follows` (48 kHz samples)
         self._begins = self._follows = 0
-        self._own: Mixer | None = None  # encodes what browsers do not play as it was recorded, or not in step
+        self._own: MixerBeside | None = None  # encodes what browsers do not play as it was recorded, or not in step
         self._veil, self._mix_veil = SoundVeil(plan.hidden), SoundVeil(plan.hidden)
         drifts = any(p.drift.knots for p in plan.segments if p.segment.source == source.name)
         if drifts or self._veil.conceals:
-            self._own = Mixer(plan.holes, Peaks(0))
+            self._own = self._encoding()
 
     @property
     def id(self) -> str:
@@ -102,7 +113,7 @@ class Microphone:
         if self._own is None and isinstance(unit.format, Sound):
             self._ready(unit.format).add(unit.sample, unit.format)
         elif self._own is None:
-            self._own = Mixer(self._plan.holes, Peaks(0))
+            self._own = self._encoding()
         for start, recorded in self._decoder.decode(unit):
             if start != self._follows:
                 self.settle()
@@ -136,7 +147,10 @@ class Microphone:
         if self.rendition is not None:
             self.rendition.finish(end)
 
-    def _put(self, own: Mixer, samples: Iterator[Sample]) -> None:
+    def _encoding(self) -> MixerBeside:
+        return MixerBeside(Mixer(self._plan.holes, Peaks(0)), self._thread)
+
+    def _put(self, own: MixerBeside, samples: Iterator[Sample]) -> None:
         for sample in samples:
             self._ready(own.format).add(sample, own.format)
 
@@ -152,7 +166,8 @@ class Work:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.mix_peaks = Peaks(plan.end)
-        self._mixer = Mixer(plan.holes, self.mix_peaks)
+        self._thread = ThreadPoolExecutor(1, "encode")
+        self._mixer = MixerBeside(Mixer(plan.holes, self.mix_peaks), self._thread)
         self.mix = sound_rendition(folder, "mix", self._mixer.format, plan)
         self.cameras = {s.name: Camera(s, folder, plan) for s in plan.sources if s.video}
         self.microphones: dict[tuple[str, int], Microphone] = {}
@@ -161,7 +176,7 @@ class Work:
         for source in plan.sources:
             for track, channel in enumerate(source.channels):
                 mixer = self._mixer if source.name in mixed else None
-                self.microphones[source.name, track] = Microphone(source, channel, folder, plan, mixer)
+                self.microphones[source.name, track] = Microphone(source, channel, folder, plan, mixer, self._thread)
 
     @property
     def sounding(self) -> list[Microphone]:
@@ -181,7 +196,8 @@ class Work:
         self._finish()
 
     def close(self) -> None:
-        """Close all files."""
+        """Close all files; what is still to be encoded is not."""
+        self._thread.shutdown(cancel_futures=True)
         for rendition in (
             self.mix,
             *(m.rendition for m in self.microphones.values()),
@@ -215,12 +231,12 @@ class Work:
         end = self.plan.end
         for microphone in self.microphones.values():
             microphone.settle()
+        for microphone in self.microphones.values():
+            microphone.finish(end)
         if self.sounding:
             for sample in self._mixer.finish(end):
                 self.mix.add(sample, self._mixer.format)
             self.mix.finish(end)
-        for microphone in self.microphones.values():
-            microphone.finish(end)
         for camera in self.cameras.values():
             camera.finish(end)
 

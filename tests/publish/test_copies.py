@@ -249,7 +249,7 @@ def test_a_full_sheet_is_followed_by_another(copies: Copies, hearing: Hearing, t
     for unit in units(path, placed):
         if unit.sample.key:
             for slot in range(101):
-                made.take(replace(unit, sample=replace(unit.sample, shown=slot * 900_000)))
+                made.take(unit._replace(sample=unit.sample._replace(shown=slot * 900_000)))
             break
     made.finish()
     track = (tmp_path / "t.vtt").read_text()
