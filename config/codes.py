@@ -250,9 +250,9 @@ define(
 define(
     "ASR-001",
     logging.WARNING,
-    kk="Бұл тану моделі үшін тіл таңдау теңшелмеген; қазақша мен орысша шатасуы мүмкін.",
-    ru="Выбор языка для этой модели не откалиброван; казахский и русский могут быть перепутаны.",
-    en="The choice of language is not calibrated for this model; Kazakh and Russian may be confused.",
+    kk="Бұл тану моделі үшін тіл таңдау теңшелмеген; қазақша мен орысша шатасуы мүмкін: tyndau bench language.",
+    ru="Выбор языка для этой модели не откалиброван: казахский и русский можно спутать. См. tyndau bench language.",
+    en="The choice of language is not calibrated for this model: Kazakh may pass for Russian: tyndau bench language.",
 )
 define(
     "ASR-002",

@@ -63,6 +63,11 @@ class Engine(Protocol):
         """The engine and its model with hash, as written into transcripts."""
         ...
 
+    @property
+    def model_sha256(self) -> str:
+        """Of the model's weights (hex); a calibration is true for these alone."""
+        ...
+
     def languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
         """Which language each clip is in, uncalibrated."""
         ...

@@ -39,6 +39,7 @@ class WordCounter:
     """Hears each burst as the word of its number, at its exact time, cut short or whole."""
 
     name = "word counter"
+    model_sha256 = ""
 
     def languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
         return [LanguageOdds(kk=-20, ru=0) for _ in clips]
