@@ -347,6 +347,7 @@ class Utterance(BaseModel):
     role_ru: str
     role_en: str
     language: Literal["kk", "ru", "unknown"]
+    language_confidence: float | None  # 0 to 1; null = it was not measured
     text: str
     words: list[Word]
     flags: list[str]

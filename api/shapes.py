@@ -265,6 +265,7 @@ def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
             "text": one.text,
             "words": words,
             "flags": one.flags,
+            "language_confidence": one.language_confidence,
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,15 +17,29 @@ from transcribe.speech import Span
 # Joined up to this length; a single span may be longer. Measured on the sample hearing: 12 s is more exact
 # than 28 s and, as the encoder is not padded to 30 s, no slower (DESIGN.md).
 GROUP = 12 * RATE
+_SURE = 50.0  # log odds; beyond them nothing changes
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A span with its language, and whether that was a close decision."""
+    """A span with its language, and whether that was a close decision.
+
+    `log_odds` of Kazakh over Russian, calibrated; None = not measured. `mixed`: both are heard in it.
+    """
 
     span: Span
     language: Language
     doubtful: bool = False
+    log_odds: float | None = None
+    mixed: bool = False
+
+    @property
+    def confidence(self) -> float | None:
+        """How likely the language is the right one."""
+        if self.log_odds is None or self.language is Language.UNKNOWN:
+            return None
+        for_it = self.log_odds if self.language is Language.KK else -self.log_odds
+        return round(1 / (1 + math.exp(-max(-_SURE, min(_SURE, for_it)))), 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,17 @@ class Listener:
             return [Told(span, self._options.language) for span in spans]
         long = [number for number, span in enumerate(spans) if span.end - span.start >= SHORTEST]
         odds = self._engine.languages([samples(window, spans[number]) for number in long])
-        return self.state.languages.decide(spans, dict(zip(long, odds, strict=True)))
+        told = self.state.languages.decide(spans, dict(zip(long, odds, strict=True)))
+        return self._mixed(window, told)
+
+    def _mixed(self, window: Sound, told: list[Told]) -> list[Told]:
+        """With what holds both languages marked: where the whole is not clear, its halves are asked for alone."""
+        close = [number for number, one in enumerate(told) if self.state.languages.may_be_mixed(one)]
+        halves = [half for number in close for half in np.array_split(samples(window, told[number].span), 2)]
+        odds = self._engine.languages(halves)
+        for number, one, other in zip(close, odds[::2], odds[1::2], strict=True):
+            told[number] = replace(told[number], mixed=self.state.languages.differ(one, other))
+        return told
 
     def _recognise(self, window: Sound, told: list[Told]) -> Iterator[Marked]:
         groups = group(told, self._options.language or self.state.languages.usual())
@@ -183,5 +193,6 @@ def _marked(said: Said, *, unclear: bool = False) -> Marked:
         Flag.UNCLEAR: unclear or unknown,
         Flag.OVERLAP: told.span.overlap,
         Flag.LANGUAGE_DOUBTFUL: told.doubtful or unknown,
+        Flag.LANGUAGE_MIXED: told.mixed,
     }
     return Marked(said, frozenset(flag for flag, holds in flags.items() if holds))

@@ -117,6 +117,7 @@ class Said:
     text: str
     words: list[Any]
     flags: list[str]
+    language_confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden:
         .order_by(t.Utterance.seq)
     )
     return [
-        Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags)
+        Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags, u.language_confidence)
         for u in session.scalars(query)
         if not wordless(hidden, u.start_ms, u.end_ms)
     ]

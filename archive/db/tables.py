@@ -534,6 +534,7 @@ class Utterance(Base):
     text: Mapped[str]
     words: Mapped[list[Any]]  # [[text, start_ms, end_ms, probability], …]
     flags: Mapped[list[str]]
+    language_confidence: Mapped[float | None]  # 0 to 1; null = not measured
     exact: Mapped[str] = mapped_column(TSVECTOR)  # normalised words, positions kept
     stems: Mapped[str] = mapped_column(TSVECTOR)  # stems of archive.search.analysis at the same positions
     __table_args__ = (

@@ -21,6 +21,7 @@ class Flag(StrEnum):
     UNCLEAR = "unclear"
     OVERLAP = "overlap"
     LANGUAGE_DOUBTFUL = "language_doubtful"
+    LANGUAGE_MIXED = "language_mixed"  # both languages within one breath; written down in the stronger
 
 
 class TranscriptState(StrEnum):
@@ -43,7 +44,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What one voice said without a long pause; `channel` is the microphone's name."""
+    """What one voice said without a long pause; `channel` is the microphone's name.
+
+    `language_confidence`: how likely the language is the right one, 0 to 1; None = it was not measured.
+    """
 
     start_ms: int
     end_ms: int
@@ -52,6 +56,7 @@ class Utterance:
     text: str
     words: tuple[Word, ...] = ()
     flags: tuple[Flag, ...] = ()
+    language_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

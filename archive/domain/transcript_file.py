@@ -9,7 +9,7 @@ from archive.domain.transcript import Flag, Language, Transcript, Utterance, Wor
 
 
 def as_dict(transcript: Transcript) -> dict[str, Any]:
-    """`{duration_ms, engine, utterances: [{start_ms, end_ms, channel, language, text, words, flags}]}`."""
+    """`{duration_ms, engine, utterances: [{start_ms, end_ms, channel, language, text, words, flags, …}]}`."""
     return {
         "duration_ms": transcript.duration_ms,
         "engine": transcript.engine,
@@ -32,6 +32,7 @@ def _utterance(one: Utterance) -> dict[str, Any]:
         "end_ms": one.end_ms,
         "channel": one.channel,
         "language": one.language.value,
+        "language_confidence": one.language_confidence,
         "text": one.text,
         "words": [_word(word) for word in one.words],
         "flags": [flag.value for flag in one.flags],
@@ -52,4 +53,5 @@ def _read_utterance(data: Mapping[str, Any]) -> Utterance:
         text=data["text"],
         words=tuple(words),
         flags=tuple(Flag(flag) for flag in data["flags"]),
+        language_confidence=data.get("language_confidence"),
     )

@@ -141,4 +141,6 @@ def _text(
 def _utterance(one: rows.Said) -> Utterance:
     words = tuple(Word(*word) for word in one.words)
     flags = tuple(Flag(flag) for flag in one.flags)
-    return Utterance(one.start_ms, one.end_ms, one.channel, Language(one.language), one.text, words, flags)
+    return Utterance(
+        one.start_ms, one.end_ms, one.channel, Language(one.language), one.text, words, flags, one.language_confidence
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import jiwer
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from archive.domain.transcript import Flag, Language, Utterance
 from tests.transcribe.conftest import Recorded, heard, noise, whole, write
@@ -21,6 +22,13 @@ pytestmark = pytest.mark.model
 
 def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w ]", " ", text.lower().replace("ё", "е")).split())
+
+
+def _spoken(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Without the silence before and after, all equally loud: one goes on where the other ends."""
+    loud = np.flatnonzero(np.abs(pcm[0].astype(int)) > np.abs(pcm[0].astype(int)).max() // 20)
+    cut = pcm[:, loud[0] : loud[-1] + 1].astype(np.float64)
+    return np.asarray(cut * (0.3 * 32767 / np.abs(cut).max()), np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +90,35 @@ def test_two_languages_alternate_in_one_sound(recogniser: Recogniser, speech: li
         inside = [line for line in lines if min(line.end_ms, end_ms) - max(line.start_ms, start_ms) > 500]
         assert inside
         assert {line.language for line in inside} == {language}
+
+
+def test_both_languages_in_one_breath_are_marked(
+    recogniser: Recogniser, speech: list[Recorded], tmp_path: Path
+) -> None:
+    kazakh = [one for one in speech if one.language == "kk" and "voxcpm" in one.path.name]
+    russian = [one for one in speech if "festival" in one.path.name][: len(kazakh)]
+    for pair in zip(russian, kazakh, strict=True):
+        for number, both in enumerate((pair, pair[::-1])):
+            parts = [_spoken(whole(one.path)) for one in both]
+            lines = heard(recogniser, write(tmp_path / f"{number}.wav", np.concatenate(parts, axis=1)))
+            marked = sum(Flag.LANGUAGE_MIXED in line.flags for line in lines)
+            apart = {line.language for line in lines} == {Language.KK, Language.RU}
+            assert marked or apart, [one.path.name for one in both]
+
+
+def test_one_language_is_not_taken_for_two(recognised: list[tuple[Recorded, list[Utterance]]]) -> None:
+    lines = [line for _, own in recognised for line in own]
+    assert not [line.text for line in lines if Flag.LANGUAGE_MIXED in line.flags]
+    sure = [line.language_confidence for line in lines if line.language is Language.RU]
+    assert min(one for one in sure if one is not None) > 0.5
+    assert np.median([one for one in sure if one is not None]) > 0.99
+
+
+def test_what_the_model_cannot_write_is_marked(recognised: list[tuple[Recorded, list[Utterance]]]) -> None:
+    """Base knows next to no Kazakh: it says so by the words' probabilities."""
+    lines = [line for one, own in recognised for line in own if one.language == "kk" and line.words]
+    assert lines
+    assert all(Flag.UNCLEAR in line.flags for line in lines)
 
 
 def test_what_is_sure_is_not_marked(hearing: list[Utterance]) -> None:

@@ -118,6 +118,27 @@ def test_long_lines_are_split_at_their_best_place() -> None:
     assert [word for line in lines for word in line.words] == list(spoken)
 
 
+def test_a_line_of_unlikely_words_is_unclear() -> None:
+    sure, unsure = Word("истец", 0, 400, 0.9), Word("изсец", 500, 900, 0.2)
+    assert [line.flags for line in lines_of((sure, unsure))] == [("unclear",)]
+    assert [line.flags for line in lines_of((sure, sure, unsure))] == [()]
+
+
+def test_a_line_is_as_sure_of_its_language_as_its_least_sure_part() -> None:
+    parts = [
+        Told(span(0, 1), Language.KK, False, 4.0),
+        Told(span(1, 2), Language.KK, False, 1.0),
+        Told(span(2, 3), Language.KK),
+    ]
+    spoken = [words(("сот", 1000 * n, 1000 * n + 900)) for n in range(3)]
+    marked = [Marked(Said(told, own), frozenset()) for told, own in zip(parts, spoken, strict=True)]
+    (line,) = utterances(marked, ["judge"])
+    assert (line.text, line.language_confidence) == ("сот сот сот", 0.731)
+    assert Told(span(0, 1), Language.RU, True, 1.0).confidence == 0.269, "another language than its own evidence says"
+    assert Told(span(0, 1), Language.RU, False, -1e9).confidence == 1.0
+    assert Told(span(0, 1), Language.UNKNOWN, True, 1.0).confidence is None
+
+
 def test_speech_without_words_is_a_line_that_says_so() -> None:
     assert [(line.text, line.flags) for line in lines_of((), frozenset({Flag.UNCLEAR}))] == [(UNHEARD, ("unclear",))]
 
@@ -135,7 +156,7 @@ TRANSCRIPT = Transcript(
 def test_json_has_the_promised_shape() -> None:
     first, second = json.loads(to_json(TRANSCRIPT))["utterances"]
     assert json.loads(to_json(TRANSCRIPT))["duration_ms"] == 3_700_000
-    assert set(first) == {"start_ms", "end_ms", "channel", "language", "text", "words", "flags"}
+    assert set(first) == {"start_ms", "end_ms", "channel", "language", "language_confidence", "text", "words", "flags"}
     assert first["words"] == [{"text": "Прошу", "start_ms": 1_234, "end_ms": 1_500, "probability": 0.8}]
     assert second["flags"] == ["unclear", "overlap"]
     assert from_dict(as_dict(TRANSCRIPT)) == TRANSCRIPT

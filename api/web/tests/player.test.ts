@@ -29,6 +29,7 @@ function utterance(id: string, start_ms: number, end_ms: number, text = ''): Utt
     text,
     words,
     flags: [],
+    language_confidence: null,
     ...role,
   };
 }

@@ -208,6 +208,7 @@ export interface Utterance extends RoleNamed {
   text: string;
   words: Word[];
   flags: string[];
+  language_confidence: number | null;
 }
 
 export interface Transcript {

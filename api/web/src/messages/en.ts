@@ -303,6 +303,7 @@ export const en: Messages = {
   unclear: 'Unclear',
   overlap: 'Several speak at once',
   language_doubtful: 'Language doubtful',
+  language_mixed: 'Both languages',
   languageTag: { kk: 'ҚАЗ', ru: 'РУС', unknown: '—' },
   languageName: { kk: 'Kazakh', ru: 'Russian', unknown: 'language not known' },
   seekTo: (time) => `Go to ${time}`,

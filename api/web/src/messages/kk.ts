@@ -311,6 +311,7 @@ export const kk: Messages = {
   unclear: 'Анық естілмейді',
   overlap: 'Бірнеше адам қатар сөйлеуде',
   language_doubtful: 'Тілі күмәнді',
+  language_mixed: 'Екі тіл аралас',
   languageTag: { kk: 'ҚАЗ', ru: 'РУС', unknown: '—' },
   languageName: { kk: 'қазақ тілі', ru: 'орыс тілі', unknown: 'тілі анықталмады' },
   seekTo: (time) => `${time} сәтіне өту`,

@@ -311,6 +311,7 @@ export const ru = {
   unclear: 'Неразборчиво',
   overlap: 'Говорят одновременно',
   language_doubtful: 'Язык под вопросом',
+  language_mixed: 'Смешанная речь',
   languageTag: { kk: 'ҚАЗ', ru: 'РУС', unknown: '—' },
   languageName: { kk: 'казахский', ru: 'русский', unknown: 'язык не определён' },
   seekTo: (time: string) => `Перейти к ${time}`,
