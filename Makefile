@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WEB := $(BIN)/python hatch_build.py # npm in api/web, with the Node of a wheel
 PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check
 # Most tests wait for something; a module's tests share what takes long to make, so it stays in one process.
-PYTEST_JOBS ?= 3
+PYTEST_JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench chaos format lock clean

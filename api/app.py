@@ -27,6 +27,7 @@ from api.routes import (
     rooms,
     search,
     session,
+    texts,
     web,
 )
 from api.services import Services, build
@@ -39,7 +40,22 @@ from config.threads import to_its_end
 log = logging.getLogger(__name__)
 
 API = "/api/v1"
-PARTS = (session, hearings, recordings, marks, live, media, bundle, exports, search, rooms, agents, agent, enrolment)
+PARTS = (
+    session,
+    hearings,
+    recordings,
+    texts,
+    marks,
+    live,
+    media,
+    bundle,
+    exports,
+    search,
+    rooms,
+    agents,
+    agent,
+    enrolment,
+)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:

@@ -34,6 +34,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 PRIVATE = "private, no-store"
 BODY_LIMIT = 64 << 10
 AGENT_BODY_LIMIT = 16 << 20
+TEXT_BODY_LIMIT = 1 << 20  # thousands of lines may be confirmed at once
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -88,7 +89,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        limit = AGENT_BODY_LIMIT if scope["path"].startswith("/api/v1/agent/") else BODY_LIMIT
+        limit = _limit(scope["path"])
         try:
             check_origin(request, self._public_url)
             if _announced(request) > limit:
@@ -97,6 +98,12 @@ class Gate:
             await problem(kind_of(error), request, error)(scope, receive, send)
             return
         await self._app(scope, _counted(receive, limit), send)
+
+
+def _limit(path: str) -> int:
+    if path.startswith("/api/v1/agent/"):
+        return AGENT_BODY_LIMIT
+    return TEXT_BODY_LIMIT if path.endswith("/transcript/changes") else BODY_LIMIT
 
 
 def _announced(request: Request) -> int:

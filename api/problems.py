@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from archive.domain import errors
+from archive.domain.revisions import Stale
 from config.log import report
 
 log = logging.getLogger(__name__)
@@ -152,6 +154,16 @@ CONFLICT = Kind(
     ("Not now", "The state has changed. Reload and try again."),
     own=True,
 )
+STALE = Kind(
+    409,
+    "TXT-001",
+    ("Жолды басқа адам өзгертті", "Сіз өзгерткен жолды басқа адам да өзгертіпті. Оны қарап, қайта сақтаңыз."),
+    ("Строку изменил другой", "Строку, которую вы изменили, изменил и другой. Посмотрите её и сохраните снова."),
+    (
+        "Somebody else changed a line",
+        "Somebody else has changed a line that you changed too. Look at it and save again.",
+    ),
+)
 UNAVAILABLE = Kind(
     503,
     "SRV-001",
@@ -179,6 +191,7 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.NotFound: NOT_FOUND,
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,
+    Stale: STALE,
     errors.Conflict: CONFLICT,
     errors.StoreRefused: BROKEN,
     errors.Unavailable: UNAVAILABLE,
@@ -223,7 +236,7 @@ def problem(
     title, detail = kind.words(language)
     if kind.own and language == "en" and error is not None and str(error):
         detail = str(error)
-    body = {
+    body: dict[str, Any] = {
         "type": f"urn:tyndau:problem:{kind.code}",
         "title": title,
         "status": kind.status,
@@ -233,6 +246,8 @@ def problem(
     }
     if fields is not None:
         body["fields"] = fields
+    if isinstance(error, Stale):
+        body["lines"] = list(error.lines)
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "private, no-store"}
     if kind.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from archive.domain import revisions
 from archive.domain.access import Role
+from archive.domain.transcript import Language
 
 
 def _no_nul(text: str) -> str:
@@ -18,6 +20,7 @@ def _no_nul(text: str) -> str:
 
 Line = Annotated[str, Field(max_length=1000), AfterValidator(_no_nul)]
 Ranges = list[tuple[int, int]]
+TextState = Literal["none", "draft", "final", "edited", "certified", "signed"]
 Milliseconds = Annotated[int, Field(ge=0, lt=1 << 40)]
 
 
@@ -51,6 +54,7 @@ class Problem(BaseModel):
     code: str
     instance: str
     fields: list[str] | None = None
+    lines: list[int] | None = None  # of a text, changed by somebody else
 
 
 class Court(BaseModel):
@@ -222,7 +226,7 @@ class Media(BaseModel):
 
 
 class TranscriptState(BaseModel):
-    state: Literal["none", "draft", "final"]
+    state: TextState
     revision: str | None
 
 
@@ -337,9 +341,21 @@ class Word(BaseModel):
     probability: float
 
 
+class Seal(BaseModel):
+    """Who stands by exactly this text; `text_sha256` is that of all its lines."""
+
+    name: str
+    at_utc: str
+    text_sha256: str
+
+
 class Utterance(BaseModel):
+    """A line. `since` is the revision in which it appeared in this form; changes name both numbers."""
+
     id: str
     seq: int
+    since: int
+    confirmed: bool
     start_ms: int
     end_ms: int
     channel: str
@@ -355,10 +371,198 @@ class Utterance(BaseModel):
 
 class Transcript(BaseModel):
     recording: str
-    state: Literal["none", "draft", "final"]
+    state: TextState
     revision: str | None
+    certified: Seal | None
+    signed: Seal | None
     utterances: list[Utterance]
     withheld: list[Withheld]
+
+
+Seq = Annotated[int, Field(ge=0, lt=1 << 62)]
+Words = Annotated[str, Field(max_length=revisions.LONGEST_TEXT), AfterValidator(_no_nul)]
+
+
+class LineSeen(Asked):
+    """A line as it was seen."""
+
+    seq: Seq
+    since: Seq
+
+    def meant(self) -> revisions.Ref:
+        return revisions.Ref(self.seq, self.since)
+
+
+class SetText(Asked):
+    """Write down what was said; `unclear` where it cannot be made out for sure."""
+
+    do: Literal["text"]
+    line: LineSeen
+    text: Words
+    unclear: bool = False
+
+    def meant(self) -> revisions.Change:
+        return revisions.SetText(self.line.meant(), self.text, self.unclear)
+
+
+class SetChannel(Asked):
+    """Give a line to another microphone."""
+
+    do: Literal["channel"]
+    line: LineSeen
+    channel: Annotated[str, Field(max_length=64)]
+
+    def meant(self) -> revisions.Change:
+        return revisions.SetChannel(self.line.meant(), self.channel)
+
+
+class SetLanguage(Asked):
+    """Say which language a line is in."""
+
+    do: Literal["language"]
+    line: LineSeen
+    language: Literal["kk", "ru", "unknown"]
+
+    def meant(self) -> revisions.Change:
+        return revisions.SetLanguage(self.line.meant(), Language(self.language))
+
+
+class Split(Asked):
+    """Two lines of one; `word` is the place of the second one's first word, from 1 on."""
+
+    do: Literal["split"]
+    line: LineSeen
+    word: Annotated[int, Field(ge=1, lt=1 << 31)]
+
+    def meant(self) -> revisions.Change:
+        return revisions.Split(self.line.meant(), self.word)
+
+
+class Merge(Asked):
+    """One line of two of one microphone."""
+
+    do: Literal["merge"]
+    line: LineSeen
+    other: LineSeen
+
+    def meant(self) -> revisions.Change:
+        return revisions.Merge(self.line.meant(), self.other.meant())
+
+
+class Remove(Asked):
+    """Take out a line of which nothing was said."""
+
+    do: Literal["remove"]
+    line: LineSeen
+
+    def meant(self) -> revisions.Change:
+        return revisions.Remove(self.line.meant())
+
+
+class Add(Asked):
+    """A line that the machine did not hear."""
+
+    do: Literal["add"]
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+    channel: Annotated[str, Field(max_length=64)]
+    language: Literal["kk", "ru", "unknown"]
+    text: Words
+
+    def meant(self) -> revisions.Change:
+        return revisions.Add(self.start_ms, self.end_ms, self.channel, Language(self.language), self.text)
+
+
+class Confirm(Asked):
+    """Say of lines that this was said."""
+
+    do: Literal["confirm"]
+    lines: Annotated[list[LineSeen], Field(min_length=1, max_length=revisions.MOST_CHANGES)]
+
+    def meant(self) -> revisions.Change:
+        return revisions.Confirm(tuple(one.meant() for one in self.lines))
+
+
+class Requested(Asked):
+    """`request` is the sender's own name for it: the same again is done once."""
+
+    request: UUID
+
+
+class ChangesAsked(Requested):
+    changes: Annotated[
+        list[
+            Annotated[
+                SetText | SetChannel | SetLanguage | Split | Merge | Remove | Add | Confirm, Field(discriminator="do")
+            ]
+        ],
+        Field(min_length=1, max_length=revisions.MOST_CHANGES),
+    ]
+
+
+class CertificationAsked(Requested):
+    revision: Seq
+
+
+class SignatureAsked(Requested):
+    revision: Seq
+    text_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class ReturnAsked(Requested):
+    ground: Line
+
+
+class RevisionMade(BaseModel):
+    """`lines` are those that are new, changed or confirmed now, `removed` the numbers of those that are gone."""
+
+    revision: int
+    state: TextState
+    text_sha256: str | None
+    lines: list[Utterance]
+    removed: list[int]
+
+
+class Revision(BaseModel):
+    """What a person did to the text."""
+
+    revision: int
+    deed: Literal["edit", "certify", "sign", "give_back"]
+    name: str
+    role: str
+    at_utc: str
+    lines: int
+    confirmed: int
+    text_sha256: str | None
+    ground: str | None
+
+
+class LineBeside(BaseModel):
+    start_ms: int
+    end_ms: int
+    channel: str
+    language: Literal["kk", "ru", "unknown"]
+    text: str
+
+
+class Run(BaseModel):
+    kind: Literal["same", "gone", "new"]
+    text: str
+
+
+class Difference(BaseModel):
+    seq: int
+    before: LineBeside | None
+    after: LineBeside | None
+    words: list[Run]
+
+
+class Comparison(BaseModel):
+    """The lines in which revision `after` differs from `before`."""
+
+    before: int
+    after: int
+    lines: list[Difference]
 
 
 class Progress(BaseModel):

@@ -20,7 +20,10 @@ from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.exports import State as ExportState
 from archive.domain.marks import Mark, Sound
+from archive.domain.revision_file import STATE_AFTER, Deed, Revision
+from archive.domain.revisions import Difference
 from archive.domain.terms import role_term
+from archive.domain.transcript import Utterance
 from archive.domain.wall import iso
 from archive.publish.live import MASTER
 from archive.publish.live_copy import MIX
@@ -257,6 +260,8 @@ def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
         {
             "id": str(one.id),
             "seq": one.seq,
+            "since": one.since,
+            "confirmed": one.confirmed,
             "start_ms": one.start_ms,
             "end_ms": one.end_ms,
             "channel": one.channel,
@@ -271,14 +276,68 @@ def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
 
 
 def transcript(
-    recording_id: str, text: rec.Text, said: Iterable[rec.Said], roles: Mapping[str, str], unread: Iterable[Mark] = ()
+    recording_id: str,
+    text: rec.Text,
+    said: Iterable[rec.Said],
+    roles: Mapping[str, str],
+    seals: Iterable[Revision] = (),
+    unread: Iterable[Mark] = (),
 ) -> s.Transcript:
+    sealed = {one.deed: _seal(one) for one in seals}
     return s.Transcript(
         recording=recording_id,
         state=text.state.value,
         revision=_revision(text),
+        certified=sealed.get(Deed.CERTIFY),
+        signed=sealed.get(Deed.SIGN),
         utterances=[utterance(one, roles) for one in said],
         withheld=withheld(mark for mark in unread if mark.sound is Sound.SILENT),
+    )
+
+
+def _seal(one: Revision) -> s.Seal:
+    return s.Seal(name=one.by.name, at_utc=iso(one.at), text_sha256=one.text_sha256 or "")
+
+
+def revision(one: Revision) -> s.Revision:
+    return s.Revision(
+        revision=one.number,
+        deed=one.deed.value,
+        name=one.by.name,
+        role=one.by.role,
+        at_utc=iso(one.at),
+        lines=len({*one.effect.replaced, *(seq for seq, _ in one.effect.lines)}),
+        confirmed=len(one.effect.confirmed),
+        text_sha256=one.text_sha256,
+        ground=one.ground,
+    )
+
+
+def revision_made(one: Revision, said: Iterable[rec.Said], roles: Mapping[str, str]) -> s.RevisionMade:
+    """`said` are the lines that it touched, as they stand in it."""
+    return s.RevisionMade(
+        revision=one.number,
+        state=STATE_AFTER[one.deed].value,
+        text_sha256=one.text_sha256,
+        lines=[utterance(line, roles) for line in said],
+        removed=sorted(set(one.effect.replaced) - {seq for seq, _ in one.effect.lines}),
+    )
+
+
+def difference(one: Difference) -> s.Difference:
+    return s.Difference(
+        seq=one.seq,
+        before=_beside(one.before),
+        after=_beside(one.after),
+        words=[s.Run.model_validate({"kind": kind, "text": text}) for kind, text in one.words],
+    )
+
+
+def _beside(one: Utterance | None) -> s.LineBeside | None:
+    if one is None:
+        return None
+    return s.LineBeside(
+        start_ms=one.start_ms, end_ms=one.end_ms, channel=one.channel, language=one.language.value, text=one.text
     )
 
 

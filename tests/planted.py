@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +22,24 @@ from rich.table import Table
 from sqlalchemy import delete, update
 
 from archive.cards import keep_card
-from archive.db import catalogue, transcripts
+from archive.db import audit, catalogue, transcripts
 from archive.db import tables as t
 from archive.db.agents import Agent
 from archive.db.keys import withdraw
+from archive.db.people import Person
 from archive.db.session import upgrade
+from archive.domain.access import Role
 from archive.domain.chain import Kind, sha256_hex
 from archive.domain.keys import document_key, segment_key
 from archive.domain.register import Reason
-from archive.domain.transcript import Transcript
+from archive.domain.revisions import Add
+from archive.domain.transcript import Language, Transcript
 from archive.embedded import embedded
 from archive.jobs.context import JobContext, job_context
 from archive.receipts import issue_receipt
 from archive.reconcile.findings import Code
+from archive.revised import keep_revisions
+from archive.revising import Act, save
 from archive.second_site.work import copy_recording
 from archive.signing import Signer
 from archive.storage.port import VersionedStore
@@ -79,6 +85,15 @@ class Archive:
         assert issue_receipt(self.context, made.id)
         keep_card(self.context, made.id)
         return made
+
+    def corrected(self, made: Recorded) -> None:
+        """A person has put a line into the text, and that lies in the store."""
+        by = Person(uuid.uuid4(), "secretary", "Хатшы", Role.SECRETARY, "kk", None)
+        line = Add(1_000, 2_000, "judge", Language.KK, "сот отырысы ашық")
+        act = Act(made.id, by, START, str(uuid.uuid4()), audit.Entry("edit", True, "test"))
+        with self.context.sessions.begin() as session:
+            save(session, act, [line], ())
+        assert keep_revisions(self.context, made.id) == 2
 
     def told(self, sent: int | None, **more: Any) -> Recorded:
         """Wholly stored; the catalogue has so many lines of it (None: all) and takes it for open."""
@@ -184,6 +199,22 @@ def _text(archive: Archive, made: Recorded) -> None:
     drop(t.Transcript)(archive, made)
 
 
+def _worked_text(archive: Archive, made: Recorded) -> None:
+    archive.corrected(made)
+    _text(archive, made)
+
+
+def _lost_revision(archive: Archive, made: Recorded) -> None:
+    archive.corrected(made)
+    archive.swap(made, "text-000001", None)
+
+
+def _forgotten_revision(archive: Archive, made: Recorded) -> None:
+    """The catalogue was restored from a copy of before."""
+    archive.corrected(made)
+    archive.change(delete(t.Transcript).where(rows_of(t.Transcript, made), t.Transcript.revision == 1))
+
+
 def _line(archive: Archive, made: Recorded) -> None:
     archive.change(update(t.ChainLine).where(rows_of(t.ChainLine, made), t.ChainLine.seq == 1).values(line=b"{}"))
 
@@ -240,6 +271,9 @@ FAULTS = (
             forge("receipt", ".sig", lambda *_: Signer.generate().sign(b"receipt"))),
     in_kept("access copies missing", Code.COPIES_MISSING, drop(t.AccessCopy)),
     in_kept("text missing", Code.TEXT_MISSING, _text),
+    in_kept("text missing on which people have worked", Code.TEXT_MISSING, _worked_text),
+    in_kept("what people did to the text missing", Code.REVISION_MISSING, _lost_revision),
+    in_kept("what people did to the text forgotten", Code.REVISION_DIFFERS, _forgotten_revision),
     in_kept("segment missing", Code.OBJECT_MISSING, remove("cam/000002")),
     in_kept("segment cut short", Code.OBJECT_SIZE, lambda archive, made: archive.swap(made, "cam/000002", b"short")),
     in_kept("a bit of a segment altered", Code.OBJECT_ALTERED,

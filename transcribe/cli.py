@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archive.domain.errors import BadInput
 from archive.domain.transcript import Language, Transcript
-from archive.domain.transcript_formats import WRITERS
+from archive.domain.transcript_formats import MACHINE, WRITERS
 from config.settings import Recogniser as Section
 from config.settings import load_settings
 from transcribe.audio import RATE, SAMPLES_PER_MS, AudioFile
@@ -39,7 +39,8 @@ def transcribe(file: Path, form: str, channels: str, language: str, model: str) 
     names = [name.strip() for name in channels.split(",")] if channels else []
     with AudioFile(file, names) as audio:
         recogniser = prepare(_with_model(section, model), None if language == "auto" else Language(language))
-        text = WRITERS[form or "txt"](_listened(audio, recogniser))
+        about = (MACHINE,) if form == "vtt" else ()
+        text = WRITERS[form or "txt"](_listened(audio, recogniser), about)
         if audio.torn:
             click.echo(f"tyndau: {file} ends torn; what could be read was transcribed", err=True)
     sys.stdout.write(text)

@@ -15,7 +15,7 @@ from api.guard import Subject, Who
 from api.services import Services, Use
 from archive.db.sessions import SignedIn
 from archive.domain.access import Action, Decision
-from archive.domain.errors import BadInput, Denied
+from archive.domain.errors import BadInput, Damaged, Denied
 
 router = APIRouter(prefix="/recordings", tags=["bundle"])
 
@@ -40,14 +40,21 @@ def bundle(
     with services.sessions() as session:
         contents = bundles.contents(session, services.evidence, recording, span)
         sealed = bundles.is_sealed(session, who.person, standing, contents)
-    decision = Decision(False, True, "mark") if sealed else standing.decide(who.person, Action.BUNDLE)
-    layout = None if sealed else bundles.laid_out(contents, services.evidence)
-    tag = bundles.tag(contents, layout) if layout else ""
-    if layout is None or _begins(services, who, request, contents, tag):
-        data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
-        guard.note(services, who.person, Action.BUNDLE.value, decision, Subject(standing.hearing, recording, data=data))
-    if layout is None:
+    data = {"from_ms": span.begin_ms, "to_ms": span.end_ms} if span else {}
+    subject = Subject(standing.hearing, recording, data=data)
+    note = partial(guard.note, services, who.person, Action.BUNDLE.value, subject=subject)
+    if sealed:
+        note(Decision(False, True, "mark"))
         raise Denied("a part of that is sealed, and a bundle shows all of it; take another span, or ask the judge")
+    decision = standing.decide(who.person, Action.BUNDLE)
+    try:
+        layout = bundles.laid_out(contents, services.evidence)
+    except Damaged:
+        note(decision)
+        raise
+    tag = bundles.tag(contents, layout)
+    if _begins(services, who, request, contents, tag):
+        note(decision)
     headers = {"Content-Disposition": f'attachment; filename="{contents.name}.zip"'}
     read = partial(bundles.read, contents, layout, services.evidence)
     return ranges.reply(request, ranges.Body(layout.size, ZIP, read, tag, headers))

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from api import guard, shapes, sse
 from api.guard import Who
-from api.routes.recordings import reads_drafts
+from api.routes.texts import reads_drafts
 from api.services import Services, Use
 from api.sse import Event
 from api.watching import AGENT, RECORDING

@@ -44,11 +44,12 @@ def search(
 
 
 def _cursor(place: Place | None) -> str | None:
-    return cursors.encode(place.started_utc.isoformat(), place.recording, place.seq) if place else None
+    return cursors.encode(place.started_utc.isoformat(), place.recording, place.start_ms, place.seq) if place else None
 
 
 def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
-    when, recording, seq = cursors.decode(cursor, str, str, int)
-    return Place(cursors.moment(when), recording.replace("\x00", ""), max(-(1 << 62), min(seq, 1 << 62)))
+    when, recording, *numbers = cursors.decode(cursor, str, str, int, int)
+    start_ms, seq = (max(-(1 << 62), min(number, 1 << 62)) for number in numbers)
+    return Place(cursors.moment(when), recording.replace("\x00", ""), start_ms, seq)

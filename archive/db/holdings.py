@@ -27,6 +27,7 @@ class Held:
     segments: dict[str, tuple[int, int, str]]  # object key -> chain line, bytes, SHA-256
     copies: bool  # made from this manifest, for each that somebody may not see all of
     text: bool
+    revisions: dict[int, tuple[str | None, datetime]]  # of people: object key (null = not stored yet), made at
 
 
 def rooms(session: Session) -> list[str]:
@@ -69,7 +70,18 @@ def held(session: Session, recording: str) -> Held | None:
         segments={key: (seq, size, sha256) for key, seq, size, sha256 in segments},
         copies=concealments(session, recording).keys() <= set(session.scalars(copies)),
         text=session.get(t.Transcript, (recording, FINAL)) is not None,
+        revisions=_revisions(session, recording),
     )
+
+
+def _revisions(session: Session, recording: str) -> dict[int, tuple[str | None, datetime]]:
+    table = t.Transcript
+    rows = session.execute(
+        select(table.revision, table.object_key, table.made_utc)
+        .where(table.recording_id == recording, table.revision > FINAL)
+        .order_by(table.revision)
+    )
+    return {number: (key, made) for number, key, made in rows}
 
 
 def silent_rooms(session: Session, since: datetime) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -19,6 +19,7 @@ from archive.domain.transcript import TranscriptState
 from archive.domain.wall import ms_between
 
 FIRST_FINAL = 0  # revisions below are drafts
+IN_ORDER = t.Utterance.start_ms, t.Utterance.end_ms, t.Utterance.channel, t.Utterance.seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An utterance as stored; `words` are [text, start_ms, end_ms, probability]."""
+    """A line as stored; `words` are [text, start_ms, end_ms, probability].
+
+    `since`: the revision in which it appeared so. `confirmed`: a person has confirmed it, as of the revision asked for.
+    """
 
     id: int
     seq: int
+    since: int
+    confirmed: bool
     start_ms: int
     end_ms: int
     channel: str
@@ -280,17 +286,35 @@ def newest_text(session: Session, id_: str, *, drafts: bool) -> Text:
 
 
 def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden: Sequence[Mark] = ()) -> list[Said]:
-    """The utterances of a revision behind `after_seq`, in order, without what `hidden` silences."""
-    query = (
-        select(t.Utterance)
-        .where(t.Utterance.recording_id == id_, t.Utterance.revision == revision, t.Utterance.seq > after_seq)
-        .order_by(t.Utterance.seq)
-    )
+    """The lines of a revision with a number behind `after_seq`, in order, without what `hidden` silences."""
+    order = (t.Utterance.seq,) if revision < FIRST_FINAL else IN_ORDER
+    query = select(t.Utterance).where(stands_in(id_, revision), t.Utterance.seq > after_seq).order_by(*order)
     return [
-        Said(u.id, u.seq, u.start_ms, u.end_ms, u.channel, u.language, u.text, u.words, u.flags, u.language_confidence)
+        Said(
+            u.id,
+            u.seq,
+            u.revision,
+            u.confirmed_in is not None and u.confirmed_in <= revision,
+            u.start_ms,
+            u.end_ms,
+            u.channel,
+            u.language,
+            u.text,
+            u.words,
+            u.flags,
+            u.language_confidence,
+        )
         for u in session.scalars(query)
         if not wordless(hidden, u.start_ms, u.end_ms)
     ]
+
+
+def stands_in(id_: str, revision: int) -> ColumnElement[bool]:
+    """A condition on lines: they stand in this revision of a recording's text."""
+    line = t.Utterance
+    kept = or_(line.replaced_in.is_(None), line.replaced_in > revision)
+    since = line.revision == revision if revision < FIRST_FINAL else line.revision.between(FIRST_FINAL, revision)
+    return and_(line.recording_id == id_, since, kept)
 
 
 def last_draft_seq(session: Session, id_: str) -> int:

@@ -50,6 +50,7 @@ class Place:
 
     started_utc: datetime
     recording: str
+    start_ms: int
     seq: int
 
 
@@ -85,10 +86,11 @@ def hits(
         matching,
         filters,
     )
-    key = tuple_(t.Recording.started_utc, t.Recording.id, -t.Utterance.seq)
+    key = t.Recording.started_utc, t.Recording.id, -t.Utterance.start_ms, -t.Utterance.seq
     if after:
-        query = query.where(key < tuple_(literal(after.started_utc), literal(after.recording), literal(-after.seq)))
-    query = query.order_by(t.Recording.started_utc.desc(), t.Recording.id.desc(), (-t.Utterance.seq).desc())
+        place = after.started_utc, after.recording, -after.start_ms, -after.seq
+        query = query.where(tuple_(*key) < tuple_(*map(literal, place)))
+    query = query.order_by(*(column.desc() for column in key))
     return [_hit(row) for row in session.execute(query.limit(limit))]
 
 
@@ -106,7 +108,7 @@ def _matching(base: AnySelect, person: Person, matching: Matching, filters: Filt
         .join(t.Hearing, t.Hearing.id == t.Recording.hearing_id)
         .join(t.Case, t.Case.id == t.Hearing.case_id)
         .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
-        .where(*_words(matching), *_chosen(filters), _newest(), _there(), _readable(person))
+        .where(*_words(matching), *_chosen(filters), _stands(), _there(), _readable(person))
     )
 
 
@@ -128,9 +130,9 @@ def _matches(vector: Any, tsquery: str) -> ColumnElement[bool]:
     return found
 
 
-def _newest() -> ColumnElement[bool]:
-    newest = select(func.max(t.Transcript.revision)).where(t.Transcript.recording_id == t.Utterance.recording_id)
-    return t.Utterance.revision == newest.correlate(t.Utterance).scalar_subquery()
+def _stands() -> ColumnElement[bool]:
+    """A draft's lines are gone when the final text is there; later ones are replaced one by one."""
+    return t.Utterance.replaced_in.is_(None)
 
 
 def _there() -> ColumnElement[bool]:
@@ -197,7 +199,7 @@ def _hit(row: Row[Any]) -> Hit:
         text=said.text,
         words=said.words,
         draft=said.revision < FIRST_FINAL,
-        place=Place(row.Recording.started_utc, row.Recording.id, said.seq),
+        place=Place(row.Recording.started_utc, row.Recording.id, said.start_ms, said.seq),
     )
 
 

@@ -506,27 +506,34 @@ class ClassOrder(Base):
 
 
 class Transcript(Base):
-    """One revision of a recording's text. Draft revisions are -1; the machine's final text is 0."""
+    """One revision of a recording's text. The draft is -1; the machine's final text is 0; people's follow."""
 
     __tablename__ = "transcripts"
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str]  # archive.domain.transcript.TranscriptState
     engine: Mapped[str]
-    object_key: Mapped[str | None]  # JSON in the derived bucket; null for a draft
+    object_key: Mapped[str | None]  # 0: JSON in the derived bucket; later: in the evidence bucket, null until stored
     carry: Mapped[dict[str, Any] | None]  # draft only: where the next live pass goes on, per source
-    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = machine
     made_utc: Mapped[datetime] = _now()
+    by_username: Mapped[str | None]  # null = machine
+    request: Mapped[str | None]  # the sender's own name for it
+    document: Mapped[str | None]  # archive.domain.revision_file; null = machine
+    __table_args__ = (UniqueConstraint("recording_id", "request"),)
 
 
 class Utterance(Base):
-    """A line of text, found by exact words and by stems. Only the newest revision's rows are searched."""
+    """A line of text, found by exact words and by stems. Only lines that stand are searched.
+
+    A line of revision 3 that revision 5 changed stands in 3 and 4; its successor has the same `seq`.
+    """
 
     __tablename__ = "utterances"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"))
-    revision: Mapped[int]
-    seq: Mapped[int]  # order within the revision
+    revision: Mapped[int]  # in which it appeared
+    replaced_in: Mapped[int | None]  # the first revision in which it does not stand any more
+    seq: Mapped[int]  # its number; a draft's lines come in this order
     start_ms: Mapped[int]
     end_ms: Mapped[int]
     channel: Mapped[str]
@@ -535,6 +542,7 @@ class Utterance(Base):
     words: Mapped[list[Any]]  # [[text, start_ms, end_ms, probability], …]
     flags: Mapped[list[str]]
     language_confidence: Mapped[float | None]  # 0 to 1; null = not measured
+    confirmed_in: Mapped[int | None]  # the revision in which a person confirmed it
     exact: Mapped[str] = mapped_column(TSVECTOR)  # normalised words, positions kept
     stems: Mapped[str] = mapped_column(TSVECTOR)  # stems of archive.search.analysis at the same positions
     __table_args__ = (

@@ -135,7 +135,7 @@ def add_to_draft(
         session.add(row)
     row.carry = {**now.carry, source: after}
     session.flush()
-    if _write(session, recording, DRAFT, said):
+    if write_lines(session, recording, DRAFT, enumerate(said, next_seq(session, recording, draft=True))):
         notify(session, "tyndau_recording", recording)
     return True
 
@@ -167,26 +167,29 @@ def put_final(session: Session, recording: str, transcript: Transcript, object_k
         )
     )
     session.flush()
-    _write(session, recording, FINAL, transcript.utterances)
+    write_lines(session, recording, FINAL, enumerate(transcript.utterances))
     defer(session, "publish.text", queue="media", lock=f"publish/{recording}", recording=recording)
     notify(session, "tyndau_recording", recording)
     return True
 
 
-def _of(table: Any, recording: str, revision: int) -> tuple[Any, Any]:
-    return table.recording_id == recording, table.revision == revision
+def next_seq(session: Session, recording: str, *, draft: bool = False) -> int:
+    """The number of the next line."""
+    of = tables.Utterance.recording_id == recording, (tables.Utterance.revision == DRAFT) == draft
+    last = session.scalar(select(func.max(tables.Utterance.seq)).where(*of))
+    return 0 if last is None else last + 1
 
 
-def _write(session: Session, recording: str, revision: int, said: Iterable[Utterance]) -> int:
-    last = session.scalar(select(func.max(tables.Utterance.seq)).where(*_of(tables.Utterance, recording, revision)))
-    first = 0 if last is None else last + 1
-    rows = [
-        {"recording_id": recording, "revision": revision, "seq": seq, **_columns(one)}
-        for seq, one in enumerate(said, first)
-    ]
+def write_lines(session: Session, recording: str, revision: int, lines: Iterable[tuple[int, Utterance]]) -> int:
+    """Put numbered lines into a revision and its index; how many there were."""
+    rows = [{"recording_id": recording, "revision": revision, "seq": seq, **_columns(one)} for seq, one in lines]
     for row in rows:
         session.execute(insert(tables.Utterance).values(**row))
     return len(rows)
+
+
+def _of(table: Any, recording: str, revision: int) -> tuple[Any, Any]:
+    return table.recording_id == recording, table.revision == revision
 
 
 def _columns(one: Utterance) -> dict[str, Any]:

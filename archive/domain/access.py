@@ -60,6 +60,9 @@ class Action(StrEnum):
     BUNDLE = "bundle"  # take a whole copy away
     SEAL = "seal"  # close or seal a hearing, or a span of its recording
     UNSEAL = "unseal"  # and take that back
+    EDIT = "edit"  # correct and confirm lines of the text
+    CERTIFY = "certify"  # stand by all of the text
+    SIGN = "sign"  # sign the certified text, or give it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.SECRETARY, "ocs", _OWN, *_CONTENT, *_CONTROL),
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
-    _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, *_CONTENT),

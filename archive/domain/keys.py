@@ -44,8 +44,8 @@ class ObjectName:
     courtroom: str
     recording: str
     source: str | None  # of a segment
-    kind: str  # segment, chain, or the name of a document: manifest.json, card.json …
-    first: int  # chain line of a segment, first line of a piece, number of a card; 0 for other documents
+    kind: str  # segment, chain, or the name of a document: manifest.json, card.json, text.json …
+    first: int  # chain line of a segment, first line of a piece, number of a card or of a text's revision; else 0
     last: int
     sha: str
 
@@ -54,7 +54,7 @@ _RECORDING = rf"(?P<courtroom>{NAME.pattern})/(?P<recording>{RECORDING_ID.patter
 _SHA = rf"(?P<sha>[0-9a-f]{{{SHA_CHARS}}})"
 _SEGMENT = re.compile(rf"{_RECORDING}(?P<source>{NAME.pattern})/(?P<first>\d{{6,}})-{_SHA}\.mp4")
 _PIECE = re.compile(rf"{_RECORDING}chain/(?P<first>\d{{6,}})-(?P<last>\d{{6,}})-{_SHA}\.jsonl")
-_CARD = re.compile(rf"{_RECORDING}card-(?P<first>\d{{6}})-{_SHA}\.json")
+_NUMBERED = re.compile(rf"{_RECORDING}(?P<stem>card|text)-(?P<first>\d{{6}})-{_SHA}\.json")
 _DOCUMENT = re.compile(rf"{_RECORDING}(?P<stem>[a-z-]+)-{_SHA}\.(?P<ending>[a-z]+)")
 
 
@@ -64,8 +64,8 @@ def parse_key(key: str) -> ObjectName | None:
         return _named(match, "chain", int(match["first"]), int(match["last"]))
     if match := _SEGMENT.fullmatch(key):
         return _named(match, "segment", int(match["first"]), int(match["first"]), match["source"])
-    if match := _CARD.fullmatch(key):
-        return _named(match, "card.json", int(match["first"]), int(match["first"]))
+    if match := _NUMBERED.fullmatch(key):
+        return _named(match, f"{match['stem']}.json", int(match["first"]), int(match["first"]))
     match = _DOCUMENT.fullmatch(key)
     kind = f"{match['stem']}.{match['ending']}" if match else ""
     return _named(match, kind, 0, 0) if match and kind in DOCUMENTS else None

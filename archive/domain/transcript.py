@@ -25,11 +25,17 @@ class Flag(StrEnum):
 
 
 class TranscriptState(StrEnum):
-    """A draft grows while the hearing runs; the final machine text replaces it. Neither is a protocol."""
+    """A draft grows while the hearing runs; the machine's final text replaces it; then people work on that.
+
+    None of them is the protocol of the hearing.
+    """
 
     NONE = "none"
     DRAFT = "draft"
     FINAL = "final"
+    EDITED = "edited"  # by people, not certified in this form
+    CERTIFIED = "certified"  # by the secretary
+    SIGNED = "signed"  # by the judge, as it was certified
 
 
 @dataclass(frozen=True, slots=True)

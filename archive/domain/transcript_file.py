@@ -13,7 +13,7 @@ def as_dict(transcript: Transcript) -> dict[str, Any]:
     return {
         "duration_ms": transcript.duration_ms,
         "engine": transcript.engine,
-        "utterances": [_utterance(one) for one in transcript.utterances],
+        "utterances": [utterance_as_dict(one) for one in transcript.utterances],
     }
 
 
@@ -23,10 +23,11 @@ def from_dict(data: Mapping[str, Any]) -> Transcript:
     Raises:
         KeyError, ValueError, TypeError: it is none.
     """
-    return Transcript(int(data["duration_ms"]), tuple(map(_read_utterance, data["utterances"])), str(data["engine"]))
+    return Transcript(int(data["duration_ms"]), tuple(map(read_utterance, data["utterances"])), str(data["engine"]))
 
 
-def _utterance(one: Utterance) -> dict[str, Any]:
+def utterance_as_dict(one: Utterance) -> dict[str, Any]:
+    """An utterance as it stands in documents."""
     return {
         "start_ms": one.start_ms,
         "end_ms": one.end_ms,
@@ -43,7 +44,8 @@ def _word(word: Word) -> dict[str, Any]:
     return {"text": word.text, "start_ms": word.start_ms, "end_ms": word.end_ms, "probability": word.probability}
 
 
-def _read_utterance(data: Mapping[str, Any]) -> Utterance:
+def read_utterance(data: Mapping[str, Any]) -> Utterance:
+    """The utterance of such an object. Raises KeyError, ValueError, TypeError: it is none."""
     words = (Word(word["text"], word["start_ms"], word["end_ms"], word["probability"]) for word in data["words"])
     return Utterance(
         start_ms=data["start_ms"],

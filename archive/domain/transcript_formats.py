@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archive.domain.transcript import Flag, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
 
-_NOTICE = "NOTE\nMachine transcript. It is not a protocol of the hearing; what is marked [?] is doubtful.\n"
+MACHINE = "Machine transcript. It is not a protocol of the hearing; what is marked [?] is doubtful."
+
+About = Sequence[str]  # which text it is: lines for the head of a file. SubRip has no place for them but a cue
 
 
-def to_json(transcript: Transcript) -> str:
+def to_json(transcript: Transcript, about: About = ()) -> str:
     """One JSON document, UTF-8 as it is spoken."""
-    return json.dumps(as_dict(transcript), ensure_ascii=False, indent=1) + "\n"
+    told = {"about": list(about)} if about else {}
+    return json.dumps({**told, **as_dict(transcript)}, ensure_ascii=False, indent=1) + "\n"
 
 
-def to_vtt(transcript: Transcript, header: str = "") -> str:
+def to_vtt(transcript: Transcript, about: About = (MACHINE,), header: str = "") -> str:
     """WebVTT, a cue an utterance, the microphone as its voice; `header` is a line of the file's head."""
     cues = (
         f"{clock(one.start_ms)} --> {clock(_end_ms(one))}\n"
@@ -24,21 +27,24 @@ def to_vtt(transcript: Transcript, header: str = "") -> str:
         for one in transcript.utterances
     )
     head = f"WEBVTT\n{header}\n" if header else "WEBVTT\n"
-    return "\n".join((head, _NOTICE, *cues))
+    note = "".join(f"{_escaped(line)}\n" for line in about)
+    return "\n".join((head, f"NOTE\n{note}", *cues))
 
 
-def to_srt(transcript: Transcript) -> str:
-    """SubRip, numbered from 1, the microphone before the text."""
+def to_srt(transcript: Transcript, about: About = ()) -> str:
+    """SubRip, numbered from 1, the microphone before the text; the first cue says for a thousandth what it is."""
+    told = [(0, 1, "\n".join(about))] if about else []
+    said = [(one.start_ms, _end_ms(one), f"{one.channel}: {_text(one)}") for one in transcript.utterances]
     cues = (
-        f"{number}\n{clock(one.start_ms, ',')} --> {clock(_end_ms(one), ',')}\n{one.channel}: {_text(one)}\n"
-        for number, one in enumerate(transcript.utterances, 1)
+        f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n"
+        for number, (start, end, text) in enumerate((*told, *said), 1)
     )
     return "\n".join(cues)
 
 
-def to_txt(transcript: Transcript) -> str:
-    """A line an utterance: time, microphone, text."""
-    return "".join(_plain(transcript))
+def to_txt(transcript: Transcript, about: About = ()) -> str:
+    """A line an utterance: time, microphone, text; before them what it is."""
+    return "".join((*(f"# {line}\n" for line in about), *_plain(transcript)))
 
 
 def _plain(transcript: Transcript) -> Iterator[str]:
@@ -46,7 +52,12 @@ def _plain(transcript: Transcript) -> Iterator[str]:
         yield f"[{clock(one.start_ms)}] {one.channel}: {_text(one)}\n"
 
 
-WRITERS: Mapping[str, Callable[[Transcript], str]] = {"json": to_json, "vtt": to_vtt, "srt": to_srt, "txt": to_txt}
+WRITERS: Mapping[str, Callable[[Transcript, About], str]] = {
+    "json": to_json,
+    "vtt": to_vtt,
+    "srt": to_srt,
+    "txt": to_txt,
+}
 
 
 def _text(one: Utterance) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archive.domain.transcript import Flag, Utterance
-from archive.export.record import Moment, Record, moments
+from archive.export.record import Moment, Record, moments, seals
 from archive.export.words import Words
 
 _UNPRINTED = {
@@ -52,11 +52,12 @@ class Document:
 
 def document(record: Record, words: Words, copy_for: str) -> Document:
     """The document of a record that has a text; `copy_for` names who takes it away."""
+    title, notice = words.heading(record.state)
     people = [(words.role(p.role), p.name) for p in record.hearing.participants]
     return Document(
         language=words.language,
-        title=words.title,
-        notice=words.notice,
+        title=title,
+        notice=notice,
         facts=tuple(_facts(record, words)),
         people_title=words.participants,
         people=tuple(people) if record.details else (),
@@ -88,6 +89,7 @@ def _facts(record: Record, words: Words) -> list[tuple[str, str]]:
         (words.recording, recording.id),
         (words.length, elapsed(length)),
         (words.text, f"{words.revision} {record.revision}"),
+        *seals(record, words),
     ]
 
 

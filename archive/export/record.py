@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from archive.db.hearings import Hearing
 from archive.db.recordings import Recording
 from archive.domain.marks import Mark
-from archive.domain.transcript import Transcript
+from archive.domain.revision_file import Deed, Revision
+from archive.domain.transcript import Transcript, TranscriptState
 from archive.export.words import Words
 
 
@@ -24,6 +25,8 @@ class Record:
     roles: Mapping[str, str]  # who sits at which microphone
     text: Transcript | None  # without what is concealed
     revision: int | None
+    state: TranscriptState
+    seals: Sequence[Revision]  # who has certified and signed exactly this text
     zone: ZoneInfo
     details: bool  # whether title and participants are told
 
@@ -80,3 +83,13 @@ def _common_gaps(record: Record) -> list[tuple[int, int, str]]:
         else:
             found.append((start, end, over[0].cause))
     return found
+
+
+def seals(record: Record, words: Words) -> Iterator[tuple[str, str]]:
+    """Who has certified and signed the text, and when; its SHA-256, unless a part of it is left out here."""
+    titles = {Deed.CERTIFY: words.certified, Deed.SIGN: words.signed}
+    for one in record.seals:
+        at = one.at.astimezone(record.zone)
+        yield titles[one.deed], f"{one.by.name}, {words.day(at)}, {at:%H:%M:%S}"
+    if record.seals and not record.hidden:
+        yield "SHA-256", record.seals[-1].text_sha256 or ""

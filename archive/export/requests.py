@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from archive.db import exports, hearings, marks, search
+from archive.db import exports, hearings, marks, revisions, search
 from archive.db import recordings as rows
 from archive.db.exports import Export, Order
 from archive.db.hearings import Standing, standing_of_recording
@@ -123,6 +123,8 @@ def load(session: Session, settings: Settings, person: Person, order: Order) -> 
         roles=search.channel_roles(session, standing.hearing),
         text=_text(session, order.recording, order.revision, wanted.hidden, recording.duration_ms or 0),
         revision=order.revision,
+        state=revisions.state(session, order.recording, order.revision),
+        seals=revisions.seals(session, order.recording, order.revision),
         zone=ZoneInfo(settings.keeping.time_zone),
         details=standing.decide(person, Action.DETAILS).allowed,
     )

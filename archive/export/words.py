@@ -8,6 +8,7 @@ from datetime import datetime
 
 from archive.domain.events import BY_CODE
 from archive.domain.terms import ROLES
+from archive.domain.transcript import TranscriptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,10 @@ class Words:
     language: str
     title: str
     notice: str
+    worked_on: str
+    certified_title: str
+    certified: str
+    signed: str
     case: str
     kinds: Mapping[str, str]
     court: str
@@ -68,6 +73,12 @@ class Words:
         """The court paused the recording, and why."""
         return f"{self.paused}: {self.reasons.get(reason, self.reasons['other']).lower()}"
 
+    def heading(self, state: TranscriptState) -> tuple[str, str]:
+        """Title and notice of a text in this state."""
+        if state in (TranscriptState.CERTIFIED, TranscriptState.SIGNED):
+            return self.certified_title, ""
+        return self.title, self.worked_on if state is TranscriptState.EDITED else self.notice
+
     def day(self, at: datetime) -> str:
         """A date in words."""
         month = self.months[at.month - 1]
@@ -88,6 +99,13 @@ _KK = Words(
         "Мәтінді машина жасаған, ол сот отырысының хаттамасы емес. Күмәнді жерлер [?] белгісімен көрсетілген; "
         "жазбаның дыбысымен салыстырыңыз."
     ),
+    worked_on=(
+        "Мәтінді машина жасаған, адамдар түзеткен; ол әлі расталмаған және сот отырысының хаттамасы емес. Күмәнді "
+        "жерлер [?] белгісімен көрсетілген."
+    ),
+    certified_title="Сот отырысының расталған мәтіні",
+    certified="Хатшы растаған",
+    signed="Судья қол қойған",
     case="Іс",
     kinds={"civil": "Азаматтық іс", "criminal": "Қылмыстық іс", "administrative": "Әкімшілік іс"},
     court="Сот",
@@ -135,6 +153,13 @@ _RU = Words(
         "Текст составлен машиной и не является протоколом судебного заседания. Сомнительные места отмечены [?]; "
         "сверяйте со звуком записи."
     ),
+    worked_on=(
+        "Текст составлен машиной и исправлен людьми; он ещё не заверен и не является протоколом судебного заседания. "
+        "Сомнительные места отмечены [?]."
+    ),
+    certified_title="Заверенный текст судебного заседания",
+    certified="Заверено секретарём",
+    signed="Подписано судьёй",
     case="Дело",
     kinds={"civil": "Гражданское дело", "criminal": "Уголовное дело", "administrative": "Административное дело"},
     court="Суд",
@@ -182,6 +207,13 @@ _EN = Words(
         "This text was made by a machine; it is not the protocol of the hearing. Doubtful places are marked [?]; "
         "compare with the sound of the recording."
     ),
+    worked_on=(
+        "This text was made by a machine and corrected by people; it is not certified yet and not the protocol of the "
+        "hearing. Doubtful places are marked [?]."
+    ),
+    certified_title="Certified transcript of the hearing",
+    certified="Certified by the secretary",
+    signed="Signed by the judge",
     case="Case",
     kinds={"civil": "Civil case", "criminal": "Criminal case", "administrative": "Administrative case"},
     court="Court",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from psycopg.errors import UniqueViolation
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 WAITING = text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo' FOR UPDATE")
 DEFER = text("""
     SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[
-        ROW(:queue, :name, 0, :lock, :queueing_lock, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1
+        ROW(:queue, :name, 0, :lock, :queueing_lock, CAST(:args AS jsonb), now() + :wait)::procrastinate_job_to_defer_v1
     ]))
 """)
 
@@ -28,15 +29,23 @@ def defer(
     queue: str,
     lock: str | None = None,
     queueing_lock: str | None = None,
+    wait: timedelta | None = None,
     **args: Any,
 ) -> int | None:
-    """Queue task `name` with `args` (JSON-able) when this transaction commits; the job's id.
+    """Queue task `name` with `args` (JSON-able) when this transaction commits, to begin after `wait`; the job's id.
 
     Jobs of one `lock` run one after another in the order they were queued. While a job with the same
     `queueing_lock` waits to be started no second one is queued: None, and the waiting one will see
     this transaction's rows.
     """
-    values = {"queue": queue, "name": name, "lock": lock, "queueing_lock": queueing_lock, "args": json.dumps(args)}
+    values = {
+        "queue": queue,
+        "name": name,
+        "lock": lock,
+        "queueing_lock": queueing_lock,
+        "args": json.dumps(args),
+        "wait": wait,
+    }
     while True:
         if queueing_lock and session.scalar(WAITING, {"lock": queueing_lock}):
             return None

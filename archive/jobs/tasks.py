@@ -12,6 +12,7 @@ from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
 from archive.receipts import issue_receipt
+from archive.revised import keep_revisions
 from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt
 
@@ -52,3 +53,9 @@ def second_site_recording(context: JobContext, *, recording: str) -> None:
 def archive_card(context: JobContext, *, recording: str) -> None:
     """Keep what only the catalogue knows of a recording beside its evidence."""
     keep_card(context, recording)
+
+
+@task("archive.text", queue="default")
+def archive_text(context: JobContext, *, recording: str) -> None:
+    """Keep what people did to a recording's text beside its evidence."""
+    keep_revisions(context, recording)

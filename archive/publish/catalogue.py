@@ -12,11 +12,14 @@ from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.marks import concealments, lock
+from archive.db.recordings import length_ms, newest_text
+from archive.db.revisions import lines
 from archive.db.session import notify
 from archive.domain.errors import Conflict, NotFound
-from archive.domain.marks import Mark, digest
+from archive.domain.marks import digest, wordless
 from archive.domain.media import Source, SourceKind
-from archive.domain.transcript import TranscriptState
+from archive.domain.revision_file import text_sha256
+from archive.domain.transcript import Transcript
 from archive.jobs.defer import defer
 from archive.publish.finished import Finished
 from archive.publish.plan import Plan, StoredSegment, make_plan
@@ -41,8 +44,8 @@ class TextOrder:
     made_from: str  # SHA-256 of the copies' manifest
     prefix: str
     revision: int
-    transcript: str  # key in the derived bucket
-    hidden: tuple[Mark, ...]  # what is said there is left out
+    transcript: Transcript  # without what these copies conceal
+    sha256: str  # of the whole text, in hex
 
 
 def open_order(session: Session, recording: str) -> Order | None:
@@ -117,18 +120,16 @@ def take_over(session: Session, recording: str, made_from: str, found: Iterable[
 def text_order(session: Session, recording: str) -> TextOrder | None:
     """The newest text that is not a draft, and copies that can be played and do not have it yet; None when there are
     none."""
-    text = session.scalar(
-        select(t.Transcript)
-        .where(t.Transcript.recording_id == recording, t.Transcript.state != TranscriptState.DRAFT)
-        .order_by(t.Transcript.revision.desc())
-        .limit(1)
-    )
-    if text is None or not text.object_key:
+    revision = newest_text(session, recording, drafts=False).revision
+    if revision is None:
         return None
     for marks, hidden in concealments(session, recording).items():
         row = _newest_copy(session, recording, marks)
-        if row is not None and row.contents["master"] and not _has_text(row, text.revision):
-            return TextOrder(row.version, row.made_from, row.prefix, text.revision, text.object_key, hidden)
+        if row is not None and row.contents["master"] and not _has_text(row, revision):
+            said = [line.said for line in lines(session, recording, revision).values()]
+            open_ones = tuple(one for one in said if not wordless(hidden, one.start_ms, one.end_ms))
+            transcript = Transcript(length_ms(session, recording) or 0, open_ones)
+            return TextOrder(row.version, row.made_from, row.prefix, revision, transcript, text_sha256(said))
     return None
 
 

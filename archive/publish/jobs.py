@@ -11,13 +11,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import replace
-
 from archive.domain.errors import StoreRefused, Unavailable
-from archive.domain.marks import wordless
-from archive.domain.transcript_file import from_dict
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.jobs.workplace import workplace
@@ -80,7 +74,7 @@ def publish_text(context: JobContext, *, recording: str) -> None:
     comes last queues this.
 
     Raises:
-        NotFound: the stored text or master playlist is gone.
+        NotFound: the stored master playlist is gone.
         StoreUnavailable, StoreRefused: the bucket does not answer, or says no.
     """
     while True:
@@ -92,12 +86,8 @@ def publish_text(context: JobContext, *, recording: str) -> None:
 
 
 def _publish_text(context: JobContext, recording: str, order: catalogue.TextOrder) -> None:
-    document = _read(context.derived, order.transcript)
-    source = Source(order.made_from, order.revision, hashlib.sha256(document).hexdigest())
     master = _read(context.derived, order.prefix + MASTER).decode()
-    transcript = from_dict(json.loads(document))
-    said = (one for one in transcript.utterances if not wordless(order.hidden, one.start_ms, one.end_ms))
-    made = make_subtitles(replace(transcript, utterances=tuple(said)), source, master)
+    made = make_subtitles(order.transcript, Source(order.made_from, order.revision, order.sha256), master)
     for path, (body, content_type) in made.files.items():
         context.derived.put(order.prefix + path, body, content_type=content_type)
     with context.sessions.begin() as session:

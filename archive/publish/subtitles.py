@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archive.domain.transcript import Transcript, by_language
-from archive.domain.transcript_formats import to_vtt
+from archive.domain.transcript_formats import MACHINE, to_vtt
 
 MASTER_TYPE = "application/vnd.apple.mpegurl"
 VTT_TYPE = "text/vtt"
@@ -30,7 +30,7 @@ class Source:
 
     manifest: str  # SHA-256; of the copies that they are shown over
     revision: int
-    transcript: str  # SHA-256 of its document
+    transcript: str  # SHA-256 of all its lines (revision_file.text_sha256)
 
     def as_dict(self) -> dict[str, Any]:
         """As it is kept in the contents and in text.json."""
@@ -57,7 +57,8 @@ class Subtitles:
 def make_subtitles(transcript: Transcript, source: Source, master: str) -> Subtitles:
     """Subtitles of all languages that are spoken; `master` is the copies' own master playlist."""
     spoken = by_language(transcript.utterances)
-    texts = {language: to_vtt(replace(transcript, utterances=own), _ZERO).encode() for language, own in spoken}
+    about = (f"Revision {source.revision} of the text.",) if source.revision else (MACHINE,)
+    texts = {language: to_vtt(replace(transcript, utterances=own), about, _ZERO).encode() for language, own in spoken}
     digest = hashlib.sha256(json.dumps(source.as_dict()).encode() + master.encode() + b"".join(texts.values()))
     name = f"r{source.revision}-{digest.hexdigest()[:16]}"
     files: dict[str, tuple[bytes, str]] = {}

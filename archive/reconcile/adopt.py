@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from archive.attested import ARCHIVE_KEY, RECEIPT, SIGNATURE, NotChecked, check_receipt
 from archive.cards import read_card
-from archive.db import cards, evidence, transcripts
+from archive.db import cards, evidence, revisions, transcripts
 from archive.db import intake as rows
 from archive.db import keys as register
 from archive.db.agents import Agent, agent_by_name
@@ -42,6 +42,7 @@ from archive.publish.catalogue import take_over
 from archive.publish.finished import read_copies
 from archive.receipts import Receipt, read_receipt
 from archive.reconcile.findings import Code, Refused
+from archive.revised import Kept, read_revisions
 from archive.signing import Verifier
 from archive.stamps import read_stamp
 from archive.storage.port import ObjectStore
@@ -84,7 +85,7 @@ def adopt(context: JobContext, found: Stored, trust: Trust) -> Adopted:
         StoreUnavailable, StoreRefused, DatabaseUnavailable: to be tried again.
     """
     whole = _read(context.evidence, found, trust.archives)
-    text = _text(context.derived, found.recording) if whole.manifest else None
+    kept, text = _texts(context, found, trust) if whole.manifest else (None, None)
     copies = read_copies(context.derived, found.recording) if whole.manifest else []
     with context.sessions.begin() as session:
         registered = rows.intake(session, found.recording) is None
@@ -97,6 +98,7 @@ def adopt(context: JobContext, found: Stored, trust: Trust) -> Adopted:
         closed = whole.manifest is not None and here.manifest_sha256 is None
         if whole.manifest is not None and closed:
             _close(session, context, found, whole, whole.manifest, text)
+            _revise(session, found.recording, kept)
             take_over(session, found.recording, sha256_hex(whole.manifest), copies, context.clock.utc())
         if registered or lines or closed:
             notify(session, "tyndau_recording", found.recording)
@@ -230,6 +232,33 @@ def _close(
     else:
         transcripts.put_final(session, found.recording, text, transcripts.final_key(found.recording))
     queue_copies(session, found.recording)
+
+
+def restore_text(context: JobContext, found: Stored, trust: Trust) -> bool:
+    """Put the text back on which people have worked, where the catalogue has none; whether the store has one.
+
+    Raises:
+        StoreUnavailable, StoreRefused, DatabaseUnavailable: to be tried again.
+    """
+    kept = read_revisions(context.evidence, found.courtroom, found.recording, trust.archives)
+    if kept is None:
+        return False
+    key = transcripts.final_key(found.recording)
+    with context.sessions.begin() as session:
+        if transcripts.put_final(session, found.recording, kept.machine, key):
+            _revise(session, found.recording, kept)
+    return True
+
+
+def _revise(session: Session, recording: str, kept: Kept | None) -> None:
+    for key, revision in kept.revisions if kept else ():
+        revisions.add(session, recording, revision, key)
+
+
+def _texts(context: JobContext, found: Stored, trust: Trust) -> tuple[Kept | None, Transcript | None]:
+    """What people made of the text, and the machine's text itself."""
+    kept = read_revisions(context.evidence, found.courtroom, found.recording, trust.archives)
+    return kept, kept.machine if kept else _text(context.derived, found.recording)
 
 
 def _text(derived: ObjectStore, recording: str) -> Transcript | None:

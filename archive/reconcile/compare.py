@@ -11,6 +11,7 @@ from archive.db.intake import lines as known_lines
 from archive.domain.chain import Kind, sha256_hex
 from archive.domain.errors import NotFound
 from archive.domain.keys import SHA_CHARS, document_key
+from archive.domain.revision_file import MACHINE
 from archive.domain.wall import parse_iso
 from archive.ingest.check import stored_sha256
 from archive.ingest.stored import Proven, Stored, agent_keys, proven_lines, signed_manifest
@@ -104,6 +105,23 @@ class Comparison:
             yield self._finding(Code.COPIES_MISSING, "nothing to watch or hear was made of it")
         if not here.text:
             yield self._finding(Code.TEXT_MISSING, "no final text")
+        yield from self._revisions(here)
+
+    def _revisions(self, here: Held) -> Iterator[Finding]:
+        stored = {key: self._found.objects[key].first for key in self._found.of("text.json")}
+        lost = [
+            number
+            for number, (key, made) in here.revisions.items()
+            if (key not in stored if key else self._is_late(made))
+        ]
+        if any(key for key, _ in here.revisions.values()) and MACHINE not in stored.values():
+            lost.insert(0, MACHINE)
+        if lost:
+            yield self._finding(Code.REVISION_MISSING, f"{len(lost)} revisions of the text, the first is {lost[0]}")
+        known = {key for key, _ in here.revisions.values()}
+        if here.text:
+            unknown = (key for key, number in stored.items() if number != MACHINE and key not in known)
+            yield from (self._finding(Code.REVISION_DIFFERS, key) for key in unknown)
 
     def _signatures(self, here: Held) -> Iterator[Finding]:
         """A document counts for nothing while its signature does not hold."""

@@ -18,7 +18,9 @@ class Code(StrEnum):
     RECEIPT_MISSING = "receipt_missing"  # closed, and no receipt says that its bytes were read back
     COPIES_MISSING = "copies_missing"  # closed, and nothing to watch or hear was made of it
     TEXT_MISSING = "text_missing"  # closed, and there is no final text
+    REVISION_MISSING = "revision_missing"  # what people did to the text does not lie in the store
     # ---
+    REVISION_DIFFERS = "revision_differs"  # the store has another revision of the text than the catalogue
     OBJECT_MISSING = "object_missing"  # a line names it
     OBJECT_SIZE = "object_size"  # not the length that its line says
     OBJECT_ALTERED = "object_altered"  # other bytes than its line says

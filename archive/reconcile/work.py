@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 
+from sqlalchemy.orm import Session
+
 from archive import audit
-from archive.db import holdings
+from archive.db import holdings, revisions
 from archive.db import keys as register
 from archive.db.cards import queue_cards
 from archive.domain.errors import BadInput
@@ -18,7 +20,7 @@ from archive.ingest.intake import queue_copies, queue_receipt, queue_text
 from archive.ingest.stored import Stored, recordings, stored
 from archive.jobs.context import JobContext
 from archive.key_register import read_register
-from archive.reconcile.adopt import Trust, adopt
+from archive.reconcile.adopt import Trust, adopt, restore_text
 from archive.reconcile.compare import Comparison
 from archive.reconcile.findings import Code, Finding, Refused
 from archive.signing import Verifier
@@ -26,7 +28,13 @@ from archive.signing import Verifier
 Told = Callable[[str], None]
 SILENT = timedelta(minutes=5)
 TAKEN = {Code.RECORDING_UNKNOWN, Code.LINE_MISSING, Code.NOT_CLOSED}
-QUEUED = {Code.RECEIPT_MISSING: queue_receipt, Code.COPIES_MISSING: queue_copies, Code.TEXT_MISSING: queue_text}
+QUEUED: Mapping[Code, Callable[[Session, str], object]] = {
+    Code.CARD_MISSING: lambda session, recording: queue_cards(session, [recording]),
+    Code.RECEIPT_MISSING: queue_receipt,
+    Code.COPIES_MISSING: queue_copies,
+    Code.TEXT_MISSING: queue_text,
+    Code.REVISION_MISSING: revisions.store_again,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +174,11 @@ def _mend(context: JobContext, found: Stored, trust: Trust, findings: Sequence[F
                 yield replace(one, mended="taken into the catalogue")
             except Refused as reason:
                 yield replace(one, code=reason.code, detail=str(reason))
-        elif one.code in QUEUED or one.code is Code.CARD_MISSING:
+        elif one.code is Code.TEXT_MISSING and restore_text(context, found, trust):
+            yield replace(one, mended="taken from the store")
+        elif one.code in QUEUED:
             with context.sessions.begin() as session:
-                if one.code is Code.CARD_MISSING:
-                    queue_cards(session, [one.recording])
-                else:
-                    QUEUED[one.code](session, one.recording)
+                QUEUED[one.code](session, one.recording)
             yield replace(one, mended="queued")
         else:
             yield one

@@ -147,7 +147,7 @@ def test_the_transcript_fetched_beside_the_stream(running: Running, court: Court
     whole = judge.get(path).json()
     assert (whole["state"], [u["text"] for u in whole["utterances"]]) == ("draft", ["Раз.", "Два."])
     assert [u["text"] for u in judge.get(path, params={"after": 0}).json()["utterances"]] == ["Два."]
-    nothing = {"state": "none", "revision": None, "utterances": [], "withheld": []}
+    nothing = {"state": "none", "revision": None, "certified": None, "signed": None, "utterances": [], "withheld": []}
     assert party.get(path).json() == {"recording": live_recording, **nothing}
     write_down(running.services.sessions, live_recording, [("judge", "ru", "Окончательно.")])
     final = party.get(path).json()

@@ -224,8 +224,15 @@ def test_the_class_that_the_court_has_set_stays(running: Running, court: Court, 
             case = session.get_one(tables.Case, row.case_id)
             told = {"external_id": row.external_id, "courtroom": "room-1", "scheduled_utc": NOW.isoformat()}
             told |= {"case": {"court": "saryarka", "number": case.number, "kind": "civil", "title": case.title}}
-            people_ = [{"name": n, "role": n, "username": n, "channel": None} for n in ("secretary", "judge", "party")]
-            catalogue.import_hearings(session, {"hearings": [{**told, "class": "closed", "participants": people_}]})
+            seats = session.execute(
+                select(
+                    tables.Participant.name, tables.Participant.role, tables.User.username, tables.Participant.channel
+                )
+                .outerjoin(tables.User, tables.User.id == tables.Participant.user_id)
+                .where(tables.Participant.hearing_id == own.hearing)
+            )
+            told |= {"participants": [dict(row) for row in seats.mappings()]}
+            catalogue.import_hearings(session, {"hearings": [{**told, "class": "closed"}]})
         assert party.get(f"/recordings/{own.recording}/transcript").status_code == 403
         assert put(secretary, "closed") == 403
     finally:

@@ -139,3 +139,6 @@ def test_what_the_archive_has_not_read_back_yet_is_read_for_it(running: Running,
         )
     refused = judge.get(address)
     assert refused.status_code == 400
+    with running.services.sessions() as session:
+        asked = tables.Audit.recording_id == made, tables.Audit.action == "bundle"
+        assert len(session.scalars(select(tables.Audit.id).where(*asked)).all()) == 2, "a try that failed is on record"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from api.services import Services
 from archive import accounts
@@ -323,8 +323,11 @@ def publish(services: Services, recording: str) -> None:
 
 
 def write_down(sessions: Sessions, recording: str, said: list[tuple[str, str, str]], revision: int = 0) -> None:
-    """Utterances of a revision; each word lasts 300 ms."""
+    """Utterances of a revision; each word lasts 300 ms. The final text takes the draft's place."""
     with sessions.begin() as session:
+        if revision >= 0:
+            for table in (tables.Utterance, tables.Transcript):
+                session.execute(delete(table).where(table.recording_id == recording, table.revision < 0))
         known = session.get(tables.Transcript, (recording, revision))
         if known is None:
             state = "final" if revision >= 0 else "draft"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from archive import accounts
-from archive.db import exports, people
+from archive.db import audit, exports, people
 from archive.db import tables as t
 from archive.db.exports import Order
 from archive.db.keeping import Target
@@ -29,6 +30,7 @@ from archive.db.transcripts import final_key, put_final
 from archive.domain.access import Role
 from archive.domain.chain import Kind, sha256_hex
 from archive.domain.exports import Kind as ExportKind
+from archive.domain.revisions import Ref, SetText
 from archive.domain.transcript import Language, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
 from archive.embedded import Servers
@@ -37,6 +39,7 @@ from archive.jobs.context import JobContext
 from archive.keeping import consent, holds
 from archive.publish.jobs import publish_recording
 from archive.receipts import issue_receipt
+from archive.revising import Act, save
 from archive.second_site.work import copy_recording
 from archive.storage.s3 import ensure_bucket
 from config.settings import Database, SecondSite, Settings, Timestamps
@@ -125,6 +128,19 @@ def written_down(context: JobContext, recording: str) -> dict[str, Any]:
     return {"recording": recording}
 
 
+def corrected(context: JobContext, recording: str) -> dict[str, Any]:
+    """A person has worked on the text twice."""
+    by = people.Person(uuid.UUID(int=1), "secretary", "Хатшы", Role.SECRETARY, "kk", None)
+    entry = audit.Entry("edit", True, "test")
+    with context.sessions.begin() as session:
+        put_final(session, recording, Transcript(8_000, (SAID,), "test"), final_key(recording))
+        for number, line in enumerate(("Слушается дело.", "Слушается дело № 7.")):
+            act = Act(recording, by, context.clock.utc(), str(number), entry)
+            save(session, act, [SetText(Ref(0, number), line)], ())
+    idle(context)
+    return {"recording": recording}
+
+
 def wanted(context: JobContext, recording: str) -> dict[str, Any]:
     """Somebody has asked for a film."""
     publish_recording(context, recording=recording)
@@ -150,6 +166,7 @@ SCENES = {
     "receipt.stamp": Scene(receipted),
     "second_site.recording": Scene(receipted),
     "archive.card": Scene(receipted),
+    "archive.text": Scene(corrected),
     "keep.recording": Scene(held, {"retention_days": 1}),
     "destroy.recording": Scene(agreed),
     "publish.recording": Scene(unwanted),

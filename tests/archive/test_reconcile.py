@@ -28,6 +28,7 @@ from archive.domain.errors import BadInput
 from archive.domain.keys import document_key
 from archive.domain.marks import Mark, Picture, Sound
 from archive.domain.register import Reason
+from archive.domain.revisions import Add, Confirm, Ref, Remove, SetText
 from archive.domain.transcript import Language, Transcript, Utterance, Word
 from archive.domain.transcript_file import as_dict
 from archive.ingest.stored import stored
@@ -38,6 +39,7 @@ from archive.publish.finished import COPIES, prefix_of, statement
 from archive.reconcile.findings import Code
 from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays, check, rebuild
+from archive.revising import Act, certify, give_back, save, sign
 from archive.signing import Signer
 from archive.storage.port import ObjectStore
 from config.settings import Database, Settings
@@ -126,6 +128,7 @@ def kept(context: JobContext, sessions: Sessions, room: Room, evidence_store: Ob
     context.derived.put(transcripts.final_key(closed.id), text)
     with sessions.begin() as session:
         transcripts.put_final(session, closed.id, Transcript(30_000, (SAID,), "test"), transcripts.final_key(closed.id))
+    revise(context, closed.id)
     seal(context, closed.id, room.hearing)
     offer(context, closed)
     work(context)
@@ -133,6 +136,24 @@ def kept(context: JobContext, sessions: Sessions, room: Room, evidence_store: Ob
         withdraw(session, stolen.signer.public().sha256(), Reason.STOLEN)
     state_keys(context)
     return Kept(context, room, closed, stolen, running, assigned)
+
+
+def revise(context: JobContext, recording: str) -> None:
+    """Corrected, certified, signed, given back, corrected again."""
+    by = Person(uuid.uuid4(), "secretary", "Хатшы", Role.SECRETARY, "kk", None)
+
+    def act() -> Act:
+        return Act(recording, by, START, str(uuid.uuid4()), audit.Entry("edit", True, "test"))
+
+    with context.sessions.begin() as session:
+        save(
+            session, act(), [SetText(Ref(0, 0), "Слушается дело."), Add(9_000, 9_500, "judge", SAID.language, "Да")], ()
+        )
+        save(session, act(), [Confirm((Ref(0, 1), Ref(1, 1)))], ())
+        certified = certify(session, act(), 2, ())
+        sign(session, act(), 3, certified.text_sha256 or "")
+        give_back(session, act(), "ошибка в имени")
+        save(session, act(), [Remove(Ref(1, 1))], ())
 
 
 def seal(context: JobContext, recording: str, hearing: uuid.UUID) -> None:
@@ -230,7 +251,8 @@ def test_a_lost_catalogue_is_rebuilt_from_the_store(
             missing = [row for row in before if row not in mine]
             assert missing == [], table.__tablename__
         with context.sessions() as session:
-            assert session.scalars(select(t.Utterance.text)).all() == [SAID.text]
+            said = select(t.Utterance.text).order_by(t.Utterance.revision, t.Utterance.seq)
+            assert session.scalars(said).all() == [SAID.text, "Слушается дело.", "Да"]
         assert findings(context, kept.closed) == {}
 
 
@@ -330,7 +352,7 @@ def test_every_planted_fault_is_found_and_none_is_deleted(
         Code.OBJECT_SIZE: "",
         Code.OBJECT_ALTERED: "",
         Code.OBJECT_FOREIGN: "",
-        Code.TEXT_MISSING: "queued",
+        Code.TEXT_MISSING: "taken from the store",  # people had worked on it
         Code.COPIES_MISSING: "queued",
     }
     assert before.objects.items() <= stored(evidence_store, "room-1", made.id).objects.items()

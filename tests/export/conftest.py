@@ -16,7 +16,7 @@ from archive.db.hearings import Hearing as Heard
 from archive.db.hearings import HearingState, Names, Participant, RecordingState, Standing
 from archive.domain.access import AccessClass
 from archive.domain.marks import Mark
-from archive.domain.transcript import Flag, Language, Transcript, Utterance
+from archive.domain.transcript import Flag, Language, Transcript, TranscriptState, Utterance
 from archive.export.record import Record
 from archive.publish.copies import Copies, make_copies, upload
 from tests.publish.conftest import copies, hearing, tool
@@ -62,7 +62,17 @@ def record_of(made: Copies, store: Folder, hidden: Sequence[Mark] = (), text: Tr
         (rows.Note(2_000, "opened", ""), rows.Note(15_000, "motion", "о вызове свидетеля")),
         rows.Copy(1, "x/", made.contents), tuple(hidden),
     )  # fmt: skip
-    return Record(heard, recorded, {"judge": "judge", "claimant": "claimant"}, text, 0, ZoneInfo("Asia/Almaty"), True)
+    return Record(
+        heard,
+        recorded,
+        {"judge": "judge", "claimant": "claimant"},
+        text,
+        0,
+        TranscriptState.FINAL,
+        (),
+        ZoneInfo("Asia/Almaty"),
+        True,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import uuid
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import docx
@@ -14,8 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive.domain.access import AccessClass
 from archive.domain.errors import Misconfigured
-from archive.domain.transcript import Language, Transcript, Utterance
+from archive.domain.marks import Mark, Picture, Sound
+from archive.domain.revision_file import Author, Deed, Revision
+from archive.domain.transcript import Language, Transcript, TranscriptState, Utterance
 from archive.export.document import document, elapsed
 from archive.export.docx import to_docx
 from archive.export.pdf import to_pdf
@@ -61,6 +66,30 @@ def test_its_lines_are_what_was_said_and_what_happened_in_order(kept: Kept) -> N
         ("10:16:01", "Председательствующий", "[?] продолжим"),
         ("10:16:04", "Свидетель", "м-м [говорят одновременно]"),
     ]
+
+
+def test_a_signed_text_says_who_stands_by_it(kept: Kept) -> None:
+    seals = [
+        Revision(4 + place, "", deed, Author("x", name, "r"), ZERO + timedelta(hours=place), "", text_sha256="ab" * 32)
+        for place, (deed, name) in enumerate(((Deed.CERTIFY, "Хатшы А."), (Deed.SIGN, "Судья Б.")))
+    ]
+    signed = replace(kept.record, revision=5, state=TranscriptState.SIGNED, seals=seals)
+    made = document(signed, WORDS["ru"], WHO)
+    assert (made.title, made.notice) == ("Заверенный текст судебного заседания", "")
+    facts = dict(made.facts)
+    assert facts["Заверено секретарём"] == "Хатшы А., 14 сентября 2026 года, 10:15:00"
+    assert facts["Подписано судьёй"] == "Судья Б., 14 сентября 2026 года, 11:15:00"
+    assert (facts["Текст"], facts["SHA-256"]) == ("редакция 5", "ab" * 32)
+    assert "ab" * 32 in words_of(to_docx(made, ZERO))
+    assert to_pdf(made, ZERO).startswith(b"%PDF")
+    mark = Mark(uuid.uuid4(), 1_000, 2_000, AccessClass.SEALED, Picture.BLACK, Sound.SILENT)
+    partly = replace(signed, recording=replace(signed.recording, unseen=(mark,)))
+    assert "SHA-256" not in dict(document(partly, WORDS["ru"], WHO).facts)  # it is not that of what is shown
+
+
+def test_a_corrected_text_is_not_called_the_machines(kept: Kept) -> None:
+    edited = replace(kept.record, revision=2, state=TranscriptState.EDITED)
+    assert "ещё не заверен" in document(edited, WORDS["ru"], WHO).notice
 
 
 def test_names_are_not_told_to_whoever_may_not_have_them(kept: Kept) -> None:

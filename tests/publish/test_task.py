@@ -26,12 +26,14 @@ from archive.domain.errors import Conflict, NotFound
 from archive.domain.marks import Mark, digest
 from archive.domain.marks import Picture as SeenAs
 from archive.domain.marks import Sound as HeardAs
+from archive.domain.revisions import Ref, Remove, SetText
 from archive.domain.transcript import Flag, Language, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
 from archive.embedded.servers import embedded
 from archive.jobs.context import JobContext, job_context
 from archive.publish.finished import COPIES, read_copies
 from archive.publish.jobs import publish_recording, publish_text
+from archive.revising import Act, save
 from archive.storage.s3 import ensure_bucket
 from config.settings import Settings
 from tests.publish import hearing as hearings
@@ -192,16 +194,12 @@ def test_stored_files_have_their_content_type_and_size(context: JobContext) -> N
         assert context.derived.head(copy.prefix + path).size == about["size"]
 
 
-def _write_down(context: JobContext, revision: int, *said: Utterance) -> None:
-    key = f"{hearings.RECORDING}/transcripts/{revision}.json"
+def _write_down(context: JobContext, *said: Utterance) -> None:
+    key = f"{hearings.RECORDING}/transcripts/0.json"
     transcript = Transcript(70_400, said, "test")
     context.derived.put(key, json.dumps(as_dict(transcript)).encode())
     with context.sessions.begin() as session:
-        if revision:
-            about = {"state": "final", "engine": "test", "object_key": key}
-            session.add(t.Transcript(recording_id=hearings.RECORDING, revision=revision, **about))
-        else:
-            assert put_final(session, hearings.RECORDING, transcript, key)
+        assert put_final(session, hearings.RECORDING, transcript, key)
 
 
 def _text(context: JobContext, path: str) -> str:
@@ -215,7 +213,7 @@ def test_text_comes_after_the_copies_and_survives_being_killed(context: JobConte
     assert _copies(context)[-1].contents["text"] is None
     kk = Utterance(1_000, 2_500, "judge", Language.KK, "сот отырысы", (), (Flag.UNCLEAR,))
     ru = Utterance(61_000, 63_000, "witness", Language.RU, "да <так>")
-    _write_down(context, 0, kk, ru, Utterance(64_000, 64_500, "judge", Language.UNKNOWN, "мм"))
+    _write_down(context, kk, ru, Utterance(64_000, 64_500, "judge", Language.UNKNOWN, "мм"))
     with context.sessions() as session:
         jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'publish.text'")
         assert session.scalar(jobs) == 3  # each time that copies or a text came
@@ -241,7 +239,13 @@ def test_text_comes_after_the_copies_and_survives_being_killed(context: JobConte
 
 def test_a_newer_revision_takes_the_place_of_the_older_for_who_comes_now(context: JobContext) -> None:
     before = _copies(context)[-1].contents
-    _write_down(context, 1, Utterance(1_000, 2_500, "judge", Language.KK, "сот отырысы ашық"))
+    by = Person(uuid.uuid4(), "secretary", "Хатшы", Role.SECRETARY, "kk", None)
+    act = Act(hearings.RECORDING, by, context.clock.utc(), "one", audit.Entry("edit", True, "test"))
+    first, others = Ref(0, 0), [Remove(Ref(1, 0)), Remove(Ref(2, 0))]
+    with context.sessions.begin() as session:
+        save(session, act, [SetText(first, "сот отырысы ашық"), *others], ())
+        later = text("SELECT scheduled_at > now() FROM procrastinate_jobs ORDER BY id DESC LIMIT 1")
+        assert session.scalar(later)  # who corrects saves again and again
     publish_text(context, recording=hearings.RECORDING)
     contents = _copies(context)[-1].contents
     assert contents["text"]["revision"] == 1

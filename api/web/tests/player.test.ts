@@ -22,6 +22,8 @@ function utterance(id: string, start_ms: number, end_ms: number, text = ''): Utt
   return {
     id,
     seq: 0,
+    since: 0,
+    confirmed: false,
     start_ms,
     end_ms,
     channel: 'witness',

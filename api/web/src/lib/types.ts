@@ -187,7 +187,7 @@ export interface Recording {
   /** To be played while there is no `media`: it grows as long as the recording runs. */
   live_media: Media | null;
   withheld: Withheld[];
-  transcript: { state: 'none' | 'draft' | 'final'; revision: string | null };
+  transcript: { state: TextState; revision: string | null };
   verified: { state: 'pending' | 'ok' | 'failed'; at_utc: string | null };
 }
 
@@ -198,9 +198,15 @@ export interface Word {
   probability: number;
 }
 
+/** From the machine's draft to what the judge has signed. */
+export type TextState = 'none' | 'draft' | 'final' | 'edited' | 'certified' | 'signed';
+
 export interface Utterance extends RoleNamed {
   id: string;
   seq: number;
+  /** The revision in which the line appeared in this form. */
+  since: number;
+  confirmed: boolean;
   start_ms: number;
   end_ms: number;
   channel: string;
@@ -211,10 +217,19 @@ export interface Utterance extends RoleNamed {
   language_confidence: number | null;
 }
 
+/** Who stands by exactly this text. */
+export interface Seal {
+  name: string;
+  at_utc: string;
+  text_sha256: string;
+}
+
 export interface Transcript {
   recording: string;
-  state: 'none' | 'draft' | 'final';
+  state: TextState;
   revision: string | null;
+  certified: Seal | null;
+  signed: Seal | null;
   utterances: Utterance[];
   withheld: Withheld[];
 }
