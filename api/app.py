@@ -18,6 +18,7 @@ from api.routes import (
     bundle,
     enrolment,
     exports,
+    glossary,
     health,
     hearings,
     live,
@@ -55,6 +56,7 @@ PARTS = (
     agents,
     agent,
     enrolment,
+    glossary,
 )
 
 

@@ -225,9 +225,18 @@ class Media(BaseModel):
     subtitles: list[Subtitles]
 
 
+class TextProgress(BaseModel):
+    """How far the final text of a long recording is; `left_s` null while nothing is known of the speed."""
+
+    done_ms: int
+    total_ms: int
+    left_s: int | None
+
+
 class TranscriptState(BaseModel):
     state: TextState
     revision: str | None
+    progress: TextProgress | None
 
 
 class Withheld(BaseModel):
@@ -387,7 +396,7 @@ class LineSeen(Asked):
     """A line as it was seen."""
 
     seq: Seq
-    since: Seq
+    since: Annotated[int, Field(ge=-1, lt=1 << 62)]
 
     def meant(self) -> revisions.Ref:
         return revisions.Ref(self.seq, self.since)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from archive.db.hearings import Hearing, Names
 from archive.db.marks import Told
 from archive.db.people import Person
 from archive.db.rooms import Order, Room
+from archive.db.transcript_parts import Progress as TextProgress
 from archive.domain.access import COURT_TABLE, Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.exports import State as ExportState
@@ -94,8 +95,15 @@ def hearing(person: Person, one: Hearing) -> s.Hearing:
     )
 
 
-def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[str, str], text: rec.Text) -> s.Recording:
-    """The recording as `person` may see it. `roles` tells who speaks at which microphone."""
+def recording(
+    person: Person,
+    one: rec.Recording,
+    of: Hearing,
+    roles: Mapping[str, str],
+    text: rec.Text,
+    written: TextProgress | None = None,
+) -> s.Recording:
+    """The recording as `person` may see it. `roles`: who speaks at which microphone; `written`: how far its text is."""
     allowed = {a: of.standing.decide(person, a).allowed for a in (Action.VIEW, Action.DETAILS)}
     return s.Recording(
         id=one.id,
@@ -113,7 +121,7 @@ def recording(person: Person, one: rec.Recording, of: Hearing, roles: Mapping[st
         media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
         live_media=live_media(one) if allowed[Action.VIEW] else None,
         withheld=withheld(one.unseen),
-        transcript=s.TranscriptState(state=text.state.value, revision=_revision(text)),
+        transcript=s.TranscriptState(state=text.state.value, revision=_revision(text), progress=_written(written)),
         verified=_verified(one),
     )
 
@@ -186,6 +194,10 @@ def _iso(moment: datetime | None) -> str | None:
 
 def _revision(text: rec.Text) -> str | None:
     return None if text.revision is None else str(text.revision)
+
+
+def _written(one: TextProgress | None) -> s.TextProgress | None:
+    return s.TextProgress(done_ms=one.done_ms, total_ms=one.total_ms, left_s=one.left_s) if one else None
 
 
 def _verified(one: rec.Recording) -> s.Verified:
@@ -313,14 +325,14 @@ def revision(one: Revision) -> s.Revision:
     )
 
 
-def revision_made(one: Revision, said: Iterable[rec.Said], roles: Mapping[str, str]) -> s.RevisionMade:
+def revision_made(one: Revision, said: Sequence[rec.Said], roles: Mapping[str, str]) -> s.RevisionMade:
     """`said` are the lines that it touched, as they stand in it."""
     return s.RevisionMade(
         revision=one.number,
-        state=STATE_AFTER[one.deed].value,
+        state="draft" if one.number < rec.FIRST_FINAL else STATE_AFTER[one.deed].value,
         text_sha256=one.text_sha256,
         lines=[utterance(line, roles) for line in said],
-        removed=sorted(set(one.effect.replaced) - {seq for seq, _ in one.effect.lines}),
+        removed=sorted(set(one.effect.replaced) - {line.seq for line in said}),
     )
 
 

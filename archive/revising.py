@@ -15,16 +15,16 @@ from sqlalchemy.orm import Session
 
 from archive.db import audit, revisions
 from archive.db import recordings as rows
-from archive.db.people import Person
+from archive.db.people import Person, credentials
 from archive.db.revisions import Head
 from archive.db.session import notify
-from archive.db.transcripts import lock, next_seq, sound_sources
+from archive.db.transcripts import DRAFT, lock, next_seq, put_final, rewrite_draft, sound_sources
 from archive.domain.errors import Conflict
 from archive.domain.keeping import checked_ground
 from archive.domain.marks import Mark
 from archive.domain.revision_file import Author, Deed, Revision, text_sha256
-from archive.domain.revisions import Change, changed
-from archive.domain.transcript import TranscriptState
+from archive.domain.revisions import Change, SetLanguage, SetText, carried, changed
+from archive.domain.transcript import Transcript, TranscriptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ def save(session: Session, act: Act, changes: Sequence[Change], hidden: Sequence
     done = _done(session, act)
     if done:
         return done
+    if rows.newest_text(session, act.recording, drafts=True).state is TranscriptState.DRAFT:
+        return _correct_draft(session, act, changes, hidden)
     head = _unsigned(session, act.recording)
     seen = revisions.lines(session, act.recording, head.number, hidden)
     channels = {name for source in sound_sources(session, act.recording) for name in source.channels}
@@ -57,6 +59,38 @@ def save(session: Session, act: Act, changes: Sequence[Change], hidden: Sequence
     made = replace(_next(session, act, head, Deed.EDIT), effect=effect)
     told = {"lines": len({*effect.replaced, *(seq for seq, _ in effect.lines)}), "confirmed": len(effect.confirmed)}
     return _keep(session, act, made, told)
+
+
+def _correct_draft(session: Session, act: Act, changes: Sequence[Change], hidden: Sequence[Mark]) -> Revision:
+    """Words and languages of drafted lines, while the hearing runs; the final text takes them over (`finish`)."""
+    if not all(isinstance(one, SetText | SetLanguage) for one in changes):
+        raise Conflict("in a draft words and languages can be corrected; wait for the final text to do more")
+    effect = changed(revisions.lines(session, act.recording, DRAFT, hidden), changes, (), 0, 0)
+    for seq, said in effect.lines:
+        rewrite_draft(session, act.recording, seq, said, act.by.username)
+    audit.write(session, replace(act.audited, data={**act.audited.data, "revision": DRAFT, "lines": len(effect.lines)}))
+    return Revision(DRAFT, "", Deed.EDIT, _author(act.by), act.at, act.request, effect)
+
+
+def finish(session: Session, recording: str, transcript: Transcript, key: str, now: datetime) -> bool:
+    """Put the machine's final text in the draft's place; False when it was there already.
+
+    What people corrected in the draft stays: it becomes a revision of each of them on top of the machine's text.
+    """
+    lock(session, recording)
+    kept = revisions.corrected(session, recording)
+    if not put_final(session, recording, transcript, key):
+        return False
+    for username, said in kept.items():
+        known = credentials(session, username)
+        by = _author(known.person) if known else Author(username, username, "")
+        head = revisions.head(session, recording)
+        effect = carried(revisions.lines(session, recording, head.number), said, next_seq(session, recording))
+        previous = revisions.last_sha256(session, recording, head.number)
+        made = Revision(head.number + 1, previous, Deed.EDIT, by, now, f"draft of {username}", effect)
+        revisions.add(session, recording, made)
+        revisions.queue_storing(session, recording)
+    return True
 
 
 def certify(session: Session, act: Act, number: int, hidden: Sequence[Mark]) -> Revision:
@@ -140,9 +174,12 @@ def _digest(session: Session, recording: str, number: int) -> str:
 
 
 def _next(session: Session, act: Act, head: Head, deed: Deed) -> Revision:
-    author = Author(act.by.username, act.by.display_name, act.by.role.value)
     previous = revisions.last_sha256(session, act.recording, head.number)
-    return Revision(head.number + 1, previous, deed, author, act.at, act.request)
+    return Revision(head.number + 1, previous, deed, _author(act.by), act.at, act.request)
+
+
+def _author(by: Person) -> Author:
+    return Author(by.username, by.display_name, by.role.value)
 
 
 def _keep(session: Session, act: Act, made: Revision, told: Mapping[str, object]) -> Revision:

@@ -104,6 +104,8 @@ class Recogniser(Section):
     language_bias: float = 6.0
     language_bias_model_sha256: str = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
     hot_words: tuple[str, ...] = ()
+    pause_while_recording: bool = True  # final texts wait while the agent of this very machine records
+    part_minutes: int = Field(10, ge=1, le=600)  # what is longer is recognised in parts, by all workers there are
 
 
 class Agent(Section):

@@ -25,12 +25,17 @@ class SegmentFeed:
     """
 
     def __init__(
-        self, store: ObjectStore, segments: Sequence[SoundSegment], channels: Sequence[str], start: int = 0
+        self,
+        store: ObjectStore,
+        segments: Sequence[SoundSegment],
+        channels: Sequence[str],
+        start: int = 0,
+        end: int | None = None,
     ) -> None:
-        """`start`: sound before this sample of the time line is left out."""
+        """Sound before sample `start` of the time line and from sample `end` on is left out."""
         self._store = store
         self._segments = segments
-        self._start = start
+        self._start, self._end = start, end
         self.channels = tuple(channels)
 
     def blocks(self) -> Iterator[Sound]:
@@ -38,10 +43,11 @@ class SegmentFeed:
         reached = self._start
         for segment in self._segments:
             for block in self._decoded(segment):
-                fresh = block.pcm[:, max(0, reached - block.start) :]
-                if fresh.shape[1]:
-                    reached = block.end
-                    yield Sound(block.end - fresh.shape[1], fresh)
+                start = max(reached, block.start)
+                end = block.end if self._end is None else min(block.end, self._end)
+                if start < end:
+                    reached = end
+                    yield Sound(start, block.pcm[:, start - block.start : end - block.start])
 
     def _decoded(self, segment: SoundSegment) -> Iterator[Sound]:
         offset = segment.start_ms * SAMPLES_PER_MS

@@ -46,6 +46,10 @@ COURT: Mapping[Language, tuple[str, ...]] = {
 }
 
 
-def hints(names: Sequence[str]) -> dict[Language, tuple[str, ...]]:
-    """What to expect in each language: the names of a case first, then the words of the court."""
-    return {language: tuple(dict.fromkeys((*names, *words)))[:MOST] for language, words in COURT.items()}
+def hints(names: Sequence[str], own: Mapping[Language, Sequence[str]] | None = None) -> dict[Language, tuple[str, ...]]:
+    """What to expect in each language: names of a case first, then the court's own words, then those of all."""
+    own = own or {}
+    return {
+        language: tuple(dict.fromkeys((*names, *own.get(language, ()), *words)))[:MOST]
+        for language, words in COURT.items()
+    }

@@ -49,6 +49,9 @@ class State:
     def at_start(cls, channels: int, bias: float) -> State:
         return cls(Cut(0), Room.unknown(channels), Languages(bias))
 
+    def copy(self) -> State:
+        return State(self.cut, self.room, Languages(self.languages.bias, dict(self.languages.habits)))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "at": self.cut.at,
@@ -63,6 +66,21 @@ class State:
         return cls(Cut(data["at"], data["forced"]), Room.from_json(data["room"]), languages)
 
 
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Where a pass over a part of a source ends: at `cut`, having heard the sound up to sample `heard_to`."""
+
+    cut: Cut
+    heard_to: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"at": self.cut.at, "forced": self.cut.forced, "heard_to": self.heard_to}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Until:
+        return cls(Cut(data["at"], data["forced"]), data["heard_to"])
+
+
 class Listener:
     """Listens to one source from `state` on; an instance is for one pass."""
 
@@ -75,25 +93,43 @@ class Listener:
         self._options = options
         self.state = state or State.at_start(len(self._channels), options.bias)
 
-    def listen(self, feed: SoundFeed, on_window: Callable[[int], None] = lambda _: None) -> Iterator[Utterance]:
-        """All utterances of `feed`; `on_window` is told the sample up to which it is done."""
-        for window, last in windows(feed, lambda: self.state.cut.audible_from):
-            yield from self.hear(window, last=last)
+    def listen(
+        self, feed: SoundFeed, on_window: Callable[[int], None] = lambda _: None, until: Until | None = None
+    ) -> Iterator[Utterance]:
+        """All utterances of `feed`, up to `until`; `on_window` is told the sample up to which it is done."""
+        whole_from = until.cut.at if until else None
+        for window, last in windows(feed, lambda: self.state.cut.audible_from, whole_from=whole_from):
+            yield from self.hear(window, last=last, until=until)
             on_window(self.state.cut.at)
 
-    def hear(self, window: Sound, *, last: bool) -> list[Utterance]:
+    def hear(self, window: Sound, *, last: bool, until: Until | None = None) -> list[Utterance]:
         """The utterances of a window up to a safe cut, or to its end when it is the `last`.
 
         The window must begin at or before `state.cut.audible_from`. `state` moves on to the cut.
         """
+        speech, cut = self._cut(window, last, until)
+        done = self.state.cut
+        spans = [part for span in _within(speech.spans, done, cut) for part in split_long(span, window, speech.levels)]
+        said = utterances(self._recognise(window, self._in_language(window, spans)), self._channels)
+        self._move(window, speech, cut)
+        return said
+
+    def skip(self, window: Sound, *, last: bool) -> None:
+        """Move on as `hear` does, and learn the room, but recognise nothing. Languages are not learnt by it."""
+        speech, cut = self._cut(window, last)
+        self._move(window, speech, cut)
+
+    def _cut(self, window: Sound, last: bool, until: Until | None = None) -> tuple[Speech, Cut]:
         speech = find_speech(window, self.state.room, self._vad)
+        if until is not None and window.end >= until.heard_to:
+            return speech, until.cut
         done = self.state.cut
         cut = Cut(window.end) if last else find_cut(window, done.at, speech.stretches, speech.levels)
-        spans = [part for span in _within(speech.spans, done, cut) for part in split_long(span, window, speech.levels)]
-        marked = self._recognise(window, self._in_language(window, spans))
-        self.state.room = _known(self.state.room, speech, window, done.at, cut.at)
+        return speech, cut if cut.at > done.at else done  # what was cut in a word stays so until the next cut
+
+    def _move(self, window: Sound, speech: Speech, cut: Cut) -> None:
+        self.state.room = _known(self.state.room, speech, window, self.state.cut.at, cut.at)
         self.state.cut = cut
-        return utterances(marked, self._channels)
 
     def _in_language(self, window: Sound, spans: list[Span]) -> list[Told]:
         if self._options.language is not None:
@@ -135,11 +171,13 @@ class Listener:
                 yield _marked(Said(told, words), unclear=bool(left) or not words)
 
 
-def windows(feed: SoundFeed, kept_from: Callable[[], int], *, ends: bool = True) -> Iterator[tuple[Sound, bool]]:
+def windows(
+    feed: SoundFeed, kept_from: Callable[[], int], *, ends: bool = True, whole_from: int | None = None
+) -> Iterator[tuple[Sound, bool]]:
     """The feed in windows of five minutes at most, each with whether it is the last before a hole or the end.
 
     After each window `kept_from()` says from which sample on the next one needs the sound. A feed that
-    goes on later (`ends` False) has no last window.
+    goes on later (`ends` False) has no last window. What reaches beyond sample `whole_from` stays one window.
     """
     longest = min(_WINDOW_S, _WINDOW_CHANNEL_S // len(feed.channels)) * RATE
     window: Sound | None = None
@@ -148,7 +186,8 @@ def windows(feed: SoundFeed, kept_from: Callable[[], int], *, ends: bool = True)
             yield window, True
             window = None
         window = block if window is None else _appended(window, block)
-        if window.end - window.start >= longest:
+        whole = whole_from is not None and window.end > whole_from
+        if window.end - window.start >= longest and not whole:
             yield window, False
             window = _from(window, kept_from())
     if window is not None:

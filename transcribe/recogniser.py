@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archive.domain.transcript import Language
@@ -30,9 +30,9 @@ class Recogniser:
         """Listens to one source, from `state` on."""
         return Listener(self.engine, self.vad, channels, self.options, state)
 
-    def expecting(self, names: Sequence[str]) -> Recogniser:
-        """The same, with the names of a case's participants expected too."""
-        return replace(self, options=replace(self.options, hints=hints((*names, *self.hot_words))))
+    def expecting(self, names: Sequence[str], own: Mapping[Language, Sequence[str]] | None = None) -> Recogniser:
+        """The same, with the names of a case's participants and a court's own words expected too."""
+        return replace(self, options=replace(self.options, hints=hints((*names, *self.hot_words), own)))
 
 
 def prepare(section: Section, language: Language | None = None) -> Recogniser:

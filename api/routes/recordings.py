@@ -11,7 +11,7 @@ from api import schemas as s
 from api.guard import Subject, Who
 from api.routes.texts import reads_drafts
 from api.services import Use
-from archive.db import assignment, hearings, rooms, search
+from archive.db import assignment, hearings, rooms, search, transcript_parts
 from archive.db import recordings as db
 from archive.domain.access import Action, CourtAction
 from archive.domain.errors import NotFound
@@ -59,6 +59,7 @@ def recording(recording: str, who: Who, services: Use) -> s.Recording:
         of = hearings.hearing(session, who.person, standing.hearing)
         roles = search.channel_roles(session, standing.hearing)
         text = db.newest_text(session, recording, drafts=reads_drafts(who, standing))
+        written = transcript_parts.progress(session, recording)
     if found is None or of is None:
         raise NotFound("there is no such recording; check the address")
-    return shapes.recording(who.person, found, of, roles, text)
+    return shapes.recording(who.person, found, of, roles, text, written)

@@ -99,7 +99,8 @@ def change(recording: str, asked: s.ChangesAsked, who: Who, services: Use) -> s.
     """Correct, split, join, take out, add or confirm lines: one new revision, or nothing at all.
 
     A line is named by `seq` and by the revision in which it appeared as it was seen (`since`). When somebody else has
-    changed one of them meanwhile the answer is 409 with their numbers in `lines`.
+    changed one of them meanwhile the answer is 409 with their numbers in `lines`. In a draft (revision -1) words and
+    languages can be corrected; the line gets a new `seq`, and the final text keeps what was written.
     """
     standing = guard.to_recording(services, who, recording, Action.EDIT)
     act = _act(services, who, standing, recording, Action.EDIT, asked)
@@ -172,5 +173,8 @@ def _act(
 
 def _answer(session: Session, standing: Standing, recording: str, made: Revision) -> s.RevisionMade:
     touched = {*made.effect.confirmed, *(seq for seq, _ in made.effect.lines)}
-    said = [one for one in db.said(session, recording, made.number) if one.seq in touched]
+    if made.number < db.FIRST_FINAL:  # corrected lines of a draft have the highest numbers
+        said = db.said(session, recording, made.number)[-len(touched) :] if touched else []
+    else:
+        said = [one for one in db.said(session, recording, made.number) if one.seq in touched]
     return shapes.revision_made(made, said, search.channel_roles(session, standing.hearing))

@@ -20,6 +20,7 @@ from archive.jobs.defer import defer
 # What goes with a recording, each table before those it refers to.
 DESTROYED: tuple[type[t.Base], ...] = (
     t.Utterance,
+    t.TranscriptPart,
     t.Transcript,
     t.Export,
     t.AccessCopy,

@@ -109,7 +109,8 @@ class Recording:
 class Said:
     """A line as stored; `words` are [text, start_ms, end_ms, probability].
 
-    `since`: the revision in which it appeared so. `confirmed`: a person has confirmed it, as of the revision asked for.
+    `since`: the revision in which it appeared so. `confirmed`: a person has confirmed it by the revision that was asked
+    for, or has written it into the draft.
     """
 
     id: int
@@ -294,7 +295,7 @@ def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden:
             u.id,
             u.seq,
             u.revision,
-            u.confirmed_in is not None and u.confirmed_in <= revision,
+            u.corrected_by is not None or (u.confirmed_in is not None and u.confirmed_in <= revision),
             u.start_ms,
             u.end_ms,
             u.channel,

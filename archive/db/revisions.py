@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from archive.db import recordings as rows
 from archive.db import tables as t
-from archive.db.transcripts import FINAL, write_lines
+from archive.db.transcripts import DRAFT, FINAL, write_lines
 from archive.domain.chain import sha256_hex
 from archive.domain.errors import Conflict
 from archive.domain.marks import Mark, wordless
@@ -53,6 +53,16 @@ def lines(session: Session, recording: str, revision: int, hidden: Sequence[Mark
     query = select(t.Utterance).where(rows.stands_in(recording, revision)).order_by(*rows.IN_ORDER)
     found = (row for row in session.scalars(query) if not wordless(hidden, row.start_ms, row.end_ms))
     return {row.seq: Line(row.seq, row.revision, _utterance(row)) for row in found}
+
+
+def corrected(session: Session, recording: str) -> dict[str, list[Utterance]]:
+    """The drafted lines that people have corrected, in order, by user names."""
+    line = t.Utterance
+    query = select(line).where(line.recording_id == recording, line.revision == DRAFT, line.corrected_by.is_not(None))
+    found: dict[str, list[Utterance]] = {}
+    for row in session.scalars(query.order_by(*rows.IN_ORDER)):
+        found.setdefault(row.corrected_by or "", []).append(_utterance(row))
+    return found
 
 
 def _utterance(row: t.Utterance) -> Utterance:

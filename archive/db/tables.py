@@ -522,6 +522,34 @@ class Transcript(Base):
     __table_args__ = (UniqueConstraint("recording_id", "request"),)
 
 
+class Glossary(Base):
+    """Words that a court says often, in one language, the most important ones first."""
+
+    __tablename__ = "glossaries"
+    court_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courts.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    words: Mapped[list[str]]
+    by_username: Mapped[str]
+    changed_utc: Mapped[datetime]
+
+
+class TranscriptPart(Base):
+    """A part of a long recording that is recognised apart; gone once the machine's final text is there."""
+
+    __tablename__ = "transcript_parts"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    start_ms: Mapped[int]
+    end_ms: Mapped[int]
+    state: Mapped[dict[str, Any]]  # what listening begins with (transcribe.pipeline.State)
+    until: Mapped[dict[str, Any] | None]  # where it ends (transcribe.pipeline.Until); null = with the source
+    said: Mapped[list[Any] | None]  # utterances as in documents; null = not done
+    engine: Mapped[str | None]
+    worked_s: Mapped[float | None]
+    done_utc: Mapped[datetime | None]
+
+
 class Utterance(Base):
     """A line of text, found by exact words and by stems. Only lines that stand are searched.
 
@@ -543,6 +571,7 @@ class Utterance(Base):
     flags: Mapped[list[str]]
     language_confidence: Mapped[float | None]  # 0 to 1; null = not measured
     confirmed_in: Mapped[int | None]  # the revision in which a person confirmed it
+    corrected_by: Mapped[str | None]  # of a draft: the user name of whoever wrote this; null = the machine did
     exact: Mapped[str] = mapped_column(TSVECTOR)  # normalised words, positions kept
     stems: Mapped[str] = mapped_column(TSVECTOR)  # stems of archive.search.analysis at the same positions
     __table_args__ = (

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import cast, delete, func, insert, literal, select, text
+from sqlalchemy import cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,8 @@ from archive.search.analysis import index_vectors
 DRAFT, FINAL = -1, 0
 # Sound waits so long for an earlier segment that is still under way; the final text needs no such guess.
 _STRAGGLER_MS = 30_000
+_FOREVER_MS = 1 << 40
+_NOW = 10  # priority of what somebody waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,26 @@ def participant_names(session: Session, recording: str) -> list[str]:
     return list(session.scalars(names))
 
 
-def segments(session: Session, recording: str, source: str, from_ms: int = 0) -> list[SoundSegment]:
-    """Segments of a source that end after `from_ms`, in order."""
+def segments(
+    session: Session, recording: str, source: str, from_ms: int = 0, to_ms: int = _FOREVER_MS
+) -> list[SoundSegment]:
+    """Segments of a source that end after `from_ms` and begin before `to_ms`, in order."""
     table = tables.Segment
     rows = session.execute(
         select(table.seq, table.object_key, table.start_ms, table.end_ms)
-        .where(table.recording_id == recording, table.source == source, table.end_ms > from_ms)
+        .where(table.recording_id == recording, table.source == source)
+        .where(table.end_ms > from_ms, table.start_ms < to_ms)
         .order_by(table.start_ms, table.seq)
     )
     return [SoundSegment(*row) for row in rows]
+
+
+def sound_ms(session: Session, recording: str) -> int:
+    """How far the recording's sound reaches."""
+    names = [source.name for source in sound_sources(session, recording)]
+    table = tables.Segment
+    of = table.recording_id == recording, table.source.in_(names)
+    return session.scalar(select(func.max(table.end_ms)).where(*of)) or 0
 
 
 def settled(session: Session, recording: str, found: Sequence[SoundSegment]) -> list[SoundSegment]:
@@ -104,6 +118,30 @@ def settled(session: Session, recording: str, found: Sequence[SoundSegment]) -> 
     reached_ms = ready[-1].end_ms if ready else (found[0].start_ms if found else 0)
     late = bool(found) and found[-1].end_ms - reached_ms > _STRAGGLER_MS
     return list(found) if late else ready
+
+
+def queue_live(session: Session, recording: str) -> None:
+    """Have what has come of a running recording drafted when this transaction commits; before all that can wait."""
+    one = f"transcribe.live/{recording}"
+    defer(
+        session,
+        "transcribe.live",
+        queue="live",
+        lock=_one_at_a_time(recording),
+        queueing_lock=one,
+        priority=_NOW,
+        recording=recording,
+    )
+
+
+def queue_final(session: Session, recording: str, wait: timedelta | None = None) -> None:
+    """Have the final text of a closed recording written when this transaction commits, or some time later."""
+    defer(session, "transcribe.final", queue="asr", lock=_one_at_a_time(recording), wait=wait, recording=recording)
+
+
+def _one_at_a_time(recording: str) -> str:
+    """Passes over one recording's text run one after another."""
+    return f"transcribe/{recording}"
 
 
 def lock(session: Session, recording: str) -> None:
@@ -138,6 +176,18 @@ def add_to_draft(
     if write_lines(session, recording, DRAFT, enumerate(said, next_seq(session, recording, draft=True))):
         notify(session, "tyndau_recording", recording)
     return True
+
+
+def rewrite_draft(session: Session, recording: str, seq: int, said: Utterance, by: str) -> None:
+    """Put a person's words into a drafted line. It takes the next number: who follows the draft gets it again."""
+    fresh = next_seq(session, recording, draft=True)
+    line = tables.Utterance
+    session.execute(
+        update(line)
+        .where(*_of(line, recording, DRAFT), line.seq == seq)
+        .values(seq=fresh, corrected_by=by, **_columns(said))
+    )
+    notify(session, "tyndau_recording", recording)
 
 
 def final_key(recording: str) -> str:

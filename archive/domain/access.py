@@ -150,6 +150,7 @@ class CourtAction(StrEnum):
     UNASSIGNED = "recordings.unassigned"  # list the recordings that no hearing has
     ASSIGN = "recordings.assign"  # give one to a hearing
     AGENTS = "agents"  # let courtroom machines in and out
+    GLOSSARY = "glossary"  # the words that the recogniser expects
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -159,6 +160,7 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.UNASSIGNED: _STAFF,
     CourtAction.ASSIGN: _STAFF,
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
+    CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
 }
 
 # A grant (a court's order for one person) carries these with whatever it names.

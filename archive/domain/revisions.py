@@ -179,6 +179,30 @@ def changed(
     )
 
 
+def carried(lines: Mapping[int, Line], said: Sequence[Utterance], next_seq: int) -> Effect:
+    """Lines that people wrote into a draft, put into the final text in the place of what the machine heard there.
+
+    A machine's line goes when most of its time is that of a person's line at the same microphone.
+    """
+    replaced: set[int] = set()
+    made = []
+    for one in said:
+        there = [
+            seq
+            for seq, line in lines.items()
+            if seq not in replaced and line.said.channel == one.channel and _mostly_within(line.said, one)
+        ]
+        replaced.update(there)
+        made.append((there[0] if there else next_seq, one))
+        next_seq += not there
+    return Effect(tuple(sorted(replaced)), tuple(sorted(made, key=lambda each: each[0])))
+
+
+def _mostly_within(one: Utterance, other: Utterance) -> bool:
+    common = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
+    return 2 * common > one.end_ms - one.start_ms
+
+
 def _make(sheet: _Sheet, change: Change, duration_ms: int) -> None:
     if isinstance(change, Add):
         sheet.add(_added(sheet, change, duration_ms))

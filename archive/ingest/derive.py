@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from archive.db import intake as rows
+from archive.db import transcripts
 from archive.db.intake import Intake, Line
 from archive.db.session import notify
 from archive.domain.chain import Kind, Record
@@ -52,14 +53,7 @@ def take(
     if live and any(record.kind is Kind.SEGMENT for record, _ in new):
         one = f"ingest.segments/{found.id}"
         defer(session, "ingest.segments", queue="default", lock=one, queueing_lock=one, recording=found.id)
-        defer(
-            session,
-            "transcribe.live",
-            queue="asr",
-            lock=text_lock(found.id),
-            queueing_lock=f"transcribe.live/{found.id}",
-            recording=found.id,
-        )
+        transcripts.queue_live(session, found.id)
     notify(session, "tyndau_recording", found.id)
 
 
@@ -127,8 +121,3 @@ _TAKE: dict[type[Entry], Callable[[Session, Intake, Record, Any, Mapping[int, st
     Stop: _take_stop,
     Start: _refuse_start,
 }
-
-
-def text_lock(recording: str) -> str:
-    """Passes over one recording's text run one after another."""
-    return f"transcribe/{recording}"

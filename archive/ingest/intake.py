@@ -22,13 +22,14 @@ from archive.db.cards import queue_cards
 from archive.db.intake import Intake, Line
 from archive.db.marks import carry_on
 from archive.db.session import notify
+from archive.db.transcripts import queue_final
 from archive.domain.chain import ZERO, Record, check_links, parse_line, sha256_hex
 from archive.domain.chain import Head as ChainHead
 from archive.domain.errors import BadInput, Conflict, Damaged, Denied, NotFound
 from archive.domain.ids import check_recording_id
 from archive.domain.manifest import build_manifest, decode_manifest, encode_manifest
 from archive.domain.wall import parse_iso
-from archive.ingest.derive import take, text_lock
+from archive.ingest.derive import take
 from archive.ingest.lines import Start, entry
 from archive.jobs.defer import defer
 from archive.signing import Verifier
@@ -143,7 +144,7 @@ def accept_manifest(session: Session, agent: Agent, recording: str, manifest: by
     check_whole(session, recording, manifest)
     rows.set_manifest(session, recording, json.loads(manifest), sha256)
     queue_receipt(session, recording)
-    queue_text(session, recording)
+    queue_final(session, recording)
     queue_copies(session, recording)
     queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
@@ -153,11 +154,6 @@ def accept_manifest(session: Session, agent: Agent, recording: str, manifest: by
 def queue_receipt(session: Session, recording: str) -> None:
     """Have a closed recording checked as a whole and its receipt signed."""
     defer(session, "receipt.recording", queue="default", recording=recording)
-
-
-def queue_text(session: Session, recording: str) -> None:
-    """Have the final text of a closed recording written."""
-    defer(session, "transcribe.final", queue="asr", lock=text_lock(recording), recording=recording)
 
 
 def queue_copies(session: Session, recording: str) -> None:

@@ -42,7 +42,7 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-QUEUES = ("default", "media", "asr")
+QUEUES = ("default", "media", "live", "asr")  # live: drafts of running hearings; asr: final texts, which can wait
 ATTEMPTS = 6
 LONGEST_WAIT_S = 600
 

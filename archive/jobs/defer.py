@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 WAITING = text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo' FOR UPDATE")
 DEFER = text("""
     SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[
-        ROW(:queue, :name, 0, :lock, :queueing_lock, CAST(:args AS jsonb), now() + :wait)::procrastinate_job_to_defer_v1
+        ROW(:queue, :name, :priority, :lock, :queueing_lock, CAST(:args AS jsonb), now() + :wait)
+            ::procrastinate_job_to_defer_v1
     ]))
 """)
 
@@ -30,9 +31,12 @@ def defer(
     lock: str | None = None,
     queueing_lock: str | None = None,
     wait: timedelta | None = None,
+    priority: int = 0,
     **args: Any,
 ) -> int | None:
     """Queue task `name` with `args` (JSON-able) when this transaction commits, to begin after `wait`; the job's id.
+
+    Of the jobs that a worker may take it takes those of the highest `priority` first, of these the oldest.
 
     Jobs of one `lock` run one after another in the order they were queued. While a job with the same
     `queueing_lock` waits to be started no second one is queued: None, and the waiting one will see
@@ -45,6 +49,7 @@ def defer(
         "queueing_lock": queueing_lock,
         "args": json.dumps(args),
         "wait": wait,
+        "priority": priority,
     }
     while True:
         if queueing_lock and session.scalar(WAITING, {"lock": queueing_lock}):

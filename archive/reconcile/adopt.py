@@ -34,7 +34,7 @@ from archive.domain.transcript import Transcript
 from archive.domain.transcript_file import from_dict
 from archive.domain.wall import parse_iso
 from archive.ingest.derive import take
-from archive.ingest.intake import assignable, check_whole, queue_copies, queue_receipt, queue_text
+from archive.ingest.intake import assignable, check_whole, queue_copies, queue_receipt
 from archive.ingest.lines import Start, entry
 from archive.ingest.stored import Proven, Stored, agent_keys, objects_of, proven_lines, signed_manifest, start_lines
 from archive.jobs.context import JobContext
@@ -228,7 +228,7 @@ def _close(
     else:
         queue_receipt(session, found.recording)
     if text is None:
-        queue_text(session, found.recording)
+        transcripts.queue_final(session, found.recording)
     else:
         transcripts.put_final(session, found.recording, text, transcripts.final_key(found.recording))
     queue_copies(session, found.recording)

@@ -14,9 +14,10 @@ from archive import audit
 from archive.db import holdings, revisions
 from archive.db import keys as register
 from archive.db.cards import queue_cards
+from archive.db.transcripts import queue_final
 from archive.domain.errors import BadInput
 from archive.domain.ids import RECORDING_ID
-from archive.ingest.intake import queue_copies, queue_receipt, queue_text
+from archive.ingest.intake import queue_copies, queue_receipt
 from archive.ingest.stored import Stored, recordings, stored
 from archive.jobs.context import JobContext
 from archive.key_register import read_register
@@ -32,7 +33,7 @@ QUEUED: Mapping[Code, Callable[[Session, str], object]] = {
     Code.CARD_MISSING: lambda session, recording: queue_cards(session, [recording]),
     Code.RECEIPT_MISSING: queue_receipt,
     Code.COPIES_MISSING: queue_copies,
-    Code.TEXT_MISSING: queue_text,
+    Code.TEXT_MISSING: queue_final,
     Code.REVISION_MISSING: revisions.store_again,
 }
 

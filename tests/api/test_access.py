@@ -176,6 +176,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/agents/codes"): "own court, in test_enrolment",
     ("POST", "/api/v1/agents/{agent}/confirm"): "own court, below",
     ("POST", "/api/v1/agents/{agent}/revoke"): "own court, below",
+    ("GET", "/api/v1/glossary"): "own court, below",
+    ("PUT", "/api/v1/glossary/{language}"): "own court, below",
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -260,6 +262,21 @@ def test_agents_are_the_business_of_the_courts_administrators(court: Court, as_:
         want = 404 if not (own and person.at_court) else 422 if may else 403
         answer = client.post(f"/agents/{at}/revoke", {"reason": "x" if want != 422 else ""})
         assert answer.status_code == want, (role, name)
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_the_glossary_is_the_business_of_those_who_work_on_texts(court: Court, as_: As, role: str) -> None:
+    person = court.person(role)
+    client = as_(person)
+    want = 200 if person.role in access.COURT_TABLE[CourtAction.GLOSSARY] and person.at_court else 403
+    assert client.get("/glossary").status_code == want
+    words = [" Қарағанды  қаласы ", "ЖШС", "ЖШС", ""]
+    answer = client.http.put(
+        "/api/v1/glossary/kk", json={"words": words}, headers={"X-CSRF-Token": client.me["csrf_token"]}
+    )
+    assert answer.status_code == want
+    if want == 200:
+        assert answer.json() == {"kk": ["Қарағанды қаласы", "ЖШС"], "ru": []}
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED_IN)

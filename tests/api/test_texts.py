@@ -228,3 +228,24 @@ def test_a_bad_change_changes_nothing(
     with running.services.sessions() as session:
         count = select(func.count()).where(tables.Transcript.recording_id == held.recording)
         assert session.scalar(count) == 1
+
+
+def test_a_draft_is_corrected_while_the_hearing_runs(running: Running, court: Court, as_: As) -> None:
+    own = court.one()
+    made = record(running.url, running.services, court.agent_token, "room-1", own.hearing, close=False)
+    held = Held(own.hearing, own.access_class, own.where, made)
+    write_down(running.services.sessions, made, [("judge", "ru", "Иск об задолжность."), ("judge", "ru", "Да.")], -1)
+    secretary, party = as_(court.person("secretary")), as_(court.person("party"))
+    line = text_of(secretary, held)["utterances"][0]
+    saved = change(secretary, held, {"do": "text", "line": seen(line), "text": "Иск о задолженности."})
+    assert (saved["revision"], saved["state"], saved["removed"]) == (-1, "draft", [line["seq"]])
+    (again,) = saved["lines"]
+    assert (again["id"], again["confirmed"], again["text"]) == (line["id"], True, "Иск о задолженности.")
+    assert hits(secretary, held, "задолженность") == 1
+    assert hits(party, held, "задолженность") == 0
+    change(secretary, held, {"do": "text", "line": seen(line), "text": "Другое."}, status=409)
+    change(secretary, held, {"do": "remove", "line": seen(again)}, status=409)
+    change(party, held, {"do": "text", "line": seen(again), "text": "Другое."}, status=403)
+    with running.services.sessions.begin() as session:
+        for table in (tables.Utterance, tables.Transcript):
+            session.execute(delete(table).where(table.recording_id == made))

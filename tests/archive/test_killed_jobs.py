@@ -56,6 +56,7 @@ ASKED = int(os.environ.get("TYNDAU_KILLS", str(KILLS)))
 SEED = int(os.environ.get("TYNDAU_KILLS_SEED", str(random.randrange(10**6))))
 # Recognition is slow and has kill tests of its own.
 ELSEWHERE = dict.fromkeys(("transcribe.live", "transcribe.final"), "tests/transcribe/test_jobs.py")
+ELSEWHERE["transcribe.part"] = "tests/transcribe/test_parts.py"
 SAID = Utterance(500, 2_500, "judge", Language.RU, "слушается дело")
 
 Prepare = Callable[[JobContext, str], dict[str, Any]]

@@ -6,7 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlalchemy import select
@@ -25,7 +25,7 @@ from archive.domain.revisions import Add, Change, Confirm, Ref, Remove, SetText,
 from archive.domain.transcript import Flag, Language, Transcript, TranscriptState, Utterance, Word
 from archive.jobs.context import JobContext, job_context
 from archive.revised import keep_revisions, read_revisions
-from archive.revising import Act, certify, give_back, save, sign
+from archive.revising import Act, certify, finish, give_back, save, sign
 from archive.storage.port import ObjectStore
 from config.settings import Settings
 from tests.archive.court import START, Recorded, Room
@@ -274,3 +274,37 @@ def test_of_two_histories_the_one_that_reaches_further_counts(desk: Desk) -> Non
     assert [one.effect.lines[0][1].text for _, one in kept.revisions] == ["жаңа", "прошу взыскать долг"]
     assert len(desk.stored()) == 4
     assert read_revisions(desk.context.evidence, "room-1", desk.recording, []) is None  # nobody's signature counts
+
+
+def test_what_people_correct_in_a_draft_the_final_text_keeps(context: JobContext, room: Room) -> None:
+    made = Recorded(room.hearing).whole()
+    with context.sessions.begin() as session:
+        made.register(session, room.agent)
+        transcripts.add_to_draft(session, made.id, "mics", None, {"at": 1}, "engine", SAID)
+    desk = Desk(context, made.id)
+    saved = desk.save(SetText(Ref(1, -1), "иә, келдім"), SetText(Ref(2, -1), "прошу взыскать долг"))
+    assert saved.number == transcripts.DRAFT
+    with context.sessions() as session:
+        assert [one.text for one in rows.drafted(session, made.id, 2)] == ["иә, келдім", "прошу взыскать долг"]
+    with pytest.raises(Stale) as stale:
+        desk.save(SetText(Ref(1, -1), "жоқ"))
+    assert stale.value.lines == (1,)
+    with pytest.raises(Conflict, match="wait for the final text"):
+        desk.save(Remove(Ref(0, -1)))
+    heard_better = Transcript(30_000, (SAID[0], replace(SAID[1], start_ms=3_100, text="иә"), SAID[2]), "engine")
+    for _ in range(2):
+        with context.sessions.begin() as session:
+            finish(session, made.id, heard_better, transcripts.final_key(made.id), START)
+    assert desk.text(0) == ["слушается дело", "иә", "прошу взыскать"]
+    assert desk.text(1) == ["слушается дело", "иә, келдім", "прошу взыскать долг"]
+    assert desk.state() is TranscriptState.EDITED
+    assert keep_revisions(context, made.id) == 2
+
+
+def test_an_untouched_draft_leaves_the_machines_text(context: JobContext, room: Room) -> None:
+    made = Recorded(room.hearing).whole()
+    with context.sessions.begin() as session:
+        made.register(session, room.agent)
+        transcripts.add_to_draft(session, made.id, "mics", None, {"at": 1}, "engine", SAID)
+        finish(session, made.id, Transcript(30_000, SAID, "engine"), transcripts.final_key(made.id), START)
+    assert Desk(context, made.id).state() is TranscriptState.FINAL

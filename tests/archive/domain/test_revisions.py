@@ -35,6 +35,7 @@ from archive.domain.revisions import (
     SetText,
     Split,
     Stale,
+    carried,
     changed,
     compared,
     retimed,
@@ -207,6 +208,24 @@ def test_times_of_words_run_forwards_within_the_line(before: list[str], after: l
     times = [ms for word in found for ms in (word.start_ms, word.end_ms)]
     assert times == sorted(times)
     assert all(2_000 <= ms <= old[-1].end_ms for ms in times)
+
+
+def test_what_was_written_into_the_draft_takes_the_place_of_what_the_machine_hears_there() -> None:
+    """The final pass cuts lines elsewhere than the draft; one machine line is heard at another microphone."""
+    kept = [
+        said("прошу всех встать", 1_000),  # over most of line 0
+        said("долг шестьдесят тысяч тенге", 4_900, "witness"),  # over most of line 1, little of line 2
+        said("иә", 20_000, "witness"),  # where the machine heard nothing
+    ]
+    made = carried(TEXT, kept, 10)
+    assert made.replaced == (0, 1)
+    assert [(seq, line.text) for seq, line in made.lines] == [
+        (0, "прошу всех встать"),
+        (1, "долг шестьдесят тысяч тенге"),
+        (10, "иә"),
+    ]
+    elsewhere = carried(TEXT, [said("прошу всех встать", 1_000, "witness")], 10)
+    assert (elsewhere.replaced, elsewhere.lines[0][0]) == ((), 10)
 
 
 def test_two_revisions_are_compared_line_by_line() -> None:

@@ -187,7 +187,8 @@ export interface Recording {
   /** To be played while there is no `media`: it grows as long as the recording runs. */
   live_media: Media | null;
   withheld: Withheld[];
-  transcript: { state: TextState; revision: string | null };
+  /** `progress`: how far the final text of a long recording is. */
+  transcript: { state: TextState; revision: string | null; progress: TextProgress | null };
   verified: { state: 'pending' | 'ok' | 'failed'; at_utc: string | null };
 }
 
@@ -215,6 +216,13 @@ export interface Utterance extends RoleNamed {
   words: Word[];
   flags: string[];
   language_confidence: number | null;
+}
+
+export interface TextProgress {
+  done_ms: number;
+  total_ms: number;
+  /** An estimate; null while nothing is known of the speed. */
+  left_s: number | null;
 }
 
 /** Who stands by exactly this text. */

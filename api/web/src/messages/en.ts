@@ -298,6 +298,8 @@ export const en: Messages = {
     certified: 'The secretary has certified every line.',
     signed: 'The judge has signed it as it was certified.',
   },
+  textWritten: (percent: number, minutes: number | null) =>
+    `The text is being written: ${percent} %${minutes === null ? '' : `, about ${minutes} min left`}`,
   lineConfirmed: 'A person has listened to this line and confirmed it',
   transcriptNone: 'No text yet',
   transcriptNoneHint: 'It appears when the recording has been recognised.',

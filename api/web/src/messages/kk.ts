@@ -306,6 +306,8 @@ export const kk: Messages = {
     certified: 'Хатшы әр жолын растаған.',
     signed: 'Судья расталған күйінде қол қойған.',
   },
+  textWritten: (percent: number, minutes: number | null) =>
+    `Мәтін жазылуда: ${percent} %${minutes === null ? '' : `, шамамен ${minutes} мин қалды`}`,
   lineConfirmed: 'Бұл жолды адам тыңдап, растаған',
   transcriptNone: 'Мәтін әзірге жоқ',
   transcriptNoneHint: 'Жазба танылғаннан кейін көрінеді.',

@@ -305,6 +305,8 @@ export const ru = {
     certified: 'Секретарь заверил каждую строку.',
     signed: 'Судья подписал текст в заверенном виде.',
   },
+  textWritten: (percent: number, minutes: number | null) =>
+    `Текст составляется: ${percent} %${minutes === null ? '' : `, осталось около ${minutes} мин`}`,
   lineConfirmed: 'Человек прослушал эту строку и подтвердил её',
   transcriptNone: 'Текста пока нет',
   transcriptNoneHint: 'Он появится, когда запись распознают.',

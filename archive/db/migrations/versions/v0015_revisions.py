@@ -19,6 +19,7 @@ def upgrade() -> None:
     op.create_unique_constraint(op.f("uq_transcripts_recording_id_request"), "transcripts", ["recording_id", "request"])
     op.add_column("utterances", sa.Column("replaced_in", sa.BigInteger(), nullable=True))
     op.add_column("utterances", sa.Column("confirmed_in", sa.BigInteger(), nullable=True))
+    op.add_column("utterances", sa.Column("corrected_by", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
