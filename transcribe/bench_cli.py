@@ -22,7 +22,7 @@ from transcribe.bench.calibration import CONDITIONS, GOOD, Calibrated, Weighed, 
 from transcribe.bench.manifest import read_manifest
 from transcribe.bench.report import Report, measure
 from transcribe.bench.settings_file import set_options
-from transcribe.recogniser import prepare
+from transcribe.recogniser import prepare, with_model
 
 _MANIFEST = click.option(
     "--manifest",
@@ -30,7 +30,7 @@ _MANIFEST = click.option(
     type=click.Path(path_type=Path),
     help="Speech whose words are known: a tab-separated table with path, language (kk, ru) and transcript.",
 )
-_MODEL = click.option("--model", default="", help="base (bundled), a CTranslate2 folder, or a hub name.")
+_MODEL = click.option("--model", default="", help="base (bundled), a CTranslate2 or ONNX folder, or a hub name.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _MEASURES = {
     "lines": ("lines", "{}"),
@@ -120,8 +120,7 @@ def asr(manifest: Path, model: str, as_json: bool, forced: str) -> None:
 
 
 def _section(model: str) -> Section:
-    section = load_settings().recogniser
-    return section.model_copy(update={"model": model}) if model else section
+    return with_model(load_settings().recogniser, model)
 
 
 def _told(found: Calibrated, weighed: list[Weighed], before: float, engine: str) -> dict[str, Any]:

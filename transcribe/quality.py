@@ -8,13 +8,13 @@ from enum import StrEnum
 
 from archive.domain.transcript import Language
 from transcribe.engine import Heard
+from transcribe.letters import KAZAKH
 
 _COMPRESSION_MOST = 2.4
 _LOGPROB_LEAST = -1.0
 _NO_SPEECH_MOST = 0.6
 _LETTERS_PER_S_MOST = 25
 _FOREIGN_MOST = 0.1
-_KAZAKH = set("әғқңөұүһі")
 _KAZAKH_DUE = 40  # letters; so much Kazakh has one of its own letters, else it is Russian in disguise
 _WORD = re.compile(r"\w+")
 # What Whisper has learnt to say where nobody speaks.
@@ -83,7 +83,7 @@ def _wrong_script(text: str, language: Language) -> bool:
     foreign = sum(not _is_cyrillic(letter) for letter in letters)
     if letters and foreign / len(letters) > _FOREIGN_MOST:
         return True
-    return language is Language.KK and len(letters) >= _KAZAKH_DUE and not _KAZAKH.intersection(letters)
+    return language is Language.KK and len(letters) >= _KAZAKH_DUE and not KAZAKH.intersection(letters)
 
 
 def _is_cyrillic(letter: str) -> bool:

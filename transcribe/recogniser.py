@@ -6,12 +6,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from archive.domain.errors import BadInput
 from archive.domain.transcript import Language
 from config.log import report
+from config.settings import Models
 from config.settings import Recogniser as Section
-from transcribe import whisper
+from transcribe import ctc, whisper
 from transcribe.engine import Engine, VoiceActivity
 from transcribe.glossary import hints
+from transcribe.per_language import PerLanguage
 from transcribe.pipeline import Listener, Options, State
 
 _LOG = logging.getLogger(__name__)
@@ -39,12 +42,33 @@ def prepare(section: Section, language: Language | None = None) -> Recogniser:
     """Load what `section` names; `language` None = decide per span.
 
     Raises:
-        Misconfigured, BadInput, Damaged, Unavailable: see transcribe.whisper.load.
+        Misconfigured, BadInput, Damaged, Unavailable: see transcribe.whisper.load and transcribe.ctc.load.
     """
-    engine = whisper.load(section)
+    engine = _loaded(section)
     calibrated = engine.model_sha256 == section.language_bias_model_sha256
     if not calibrated and language is None:
         report(_LOG, "ASR-001", model=section.model, sha256=engine.model_sha256)
     bias = section.language_bias if calibrated else 0.0
     options = Options(bias, language, hints(section.hot_words))
     return Recogniser(engine, whisper.voice_activity, options, section.hot_words)
+
+
+def with_model(section: Section, name: str) -> Section:
+    """The same with the model `name` for everything; as it was if that is empty."""
+    return section.model_copy(update={"model": name, "models": Models()}) if name else section
+
+
+def _loaded(section: Section) -> Engine:
+    """What the settings name, each model once: `model` tells the languages, and writes those that have no other."""
+    names = {Language.KK: section.models.kk or section.model, Language.RU: section.models.ru or section.model}
+    engines = {name: _one(with_model(section, name)) for name in dict.fromkeys((section.model, *names.values()))}
+    kazakh = engines[names[Language.KK]]
+    if section.models.kk and isinstance(kazakh, ctc.CtcEngine) and not kazakh.writes_kazakh:
+        raise BadInput(f"the model {section.models.kk} has no Kazakh letters; name another in recogniser.models.kk")
+    if len(engines) == 1:
+        return engines[section.model]
+    return PerLanguage(engines[section.model], {language: engines[name] for language, name in names.items()})
+
+
+def _one(section: Section) -> Engine:
+    return ctc.load(section) if ctc.fits(section.model) else whisper.load(section)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from faster_whisper import WhisperModel
@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from archive.domain.errors import BadInput, Misconfigured, Unavailable
 from archive.domain.transcript import Language, Word
 from config.settings import Recogniser
+from transcribe.batches import in_batches
 from transcribe.engine import MAX_CLIP_S, Clip, Heard, LanguageOdds, Samples
 from transcribe.model import ModelFolder, locate
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _RATE = 16_000
 _HOP = 160
@@ -109,7 +107,7 @@ class WhisperEngine:
         return f"faster-whisper {self.model_sha256[:12]}"
 
     def languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
-        return _batched(clips, self._batch, len, self._languages)
+        return in_batches(clips, self._batch, self._languages)
 
     def recognise(self, clips: Sequence[Clip], hints: Mapping[Language, Sequence[str]]) -> list[Heard]:
         heard: list[Heard | None] = [None] * len(clips)
@@ -118,7 +116,7 @@ class WhisperEngine:
             prompt = self._prompt(tokenizer, hints.get(language, ()))
             samples = [clips[place].samples for place in chosen]
             decode = partial(self._decode, tokenizer=tokenizer, prompt=prompt, beam=self._beam)
-            found = _batched(samples, self._batch, len, decode)
+            found = in_batches(samples, self._batch, decode)
             for place, one in zip(chosen, found, strict=True):
                 heard[place] = one
         if any(one is None for one in heard):
@@ -177,16 +175,6 @@ class WhisperEngine:
         clip = clip[: MAX_CLIP_S * _RATE]
         features = self._model.feature_extractor(clip, padding=length * _HOP - len(clip) + _HOP)
         return np.asarray(features[..., :length], dtype=np.float32)
-
-
-def _batched(items: Sequence[T], size: int, key: Callable[[T], int], run: Callable[[list[T]], list[R]]) -> list[R]:
-    """`run` over all items, `size` at a time and alike in `key`, results in the order of the items."""
-    order = sorted(range(len(items)), key=lambda place: key(items[place]))
-    results: dict[int, R] = {}
-    for first in range(0, len(order), size):
-        places = order[first : first + size]
-        results.update(zip(places, run([items[place] for place in places]), strict=True))
-    return [results[place] for place in range(len(items))]
 
 
 def _odds(result: list[tuple[str, float]]) -> LanguageOdds:

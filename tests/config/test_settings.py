@@ -38,6 +38,16 @@ def test_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None
     assert (settings.api.port, settings.api.session_hours) == (9000, 12)
 
 
+def test_a_model_per_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tyndau.toml"
+    file.write_text('[recogniser]\nmodels = {kk = "/models/x", ru = "base"}\n')
+    monkeypatch.setenv("TYNDAU_CONFIG", str(file))
+    monkeypatch.setenv("TYNDAU_RECOGNISER__MODELS__RU", "/models/y")
+    section = load_settings().recogniser
+    assert (section.model, section.models.kk, section.models.ru) == ("base", "/models/x", "/models/y")
+    assert hash(section) == hash(load_settings().recogniser), "a worker loads a model once"
+
+
 def test_a_misspelt_option_refuses_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tyndau.toml"
     file.write_text("[api]\nprot = 1\n")

@@ -118,6 +118,20 @@ def test_long_lines_are_split_at_their_best_place() -> None:
     assert [word for line in lines for word in line.words] == list(spoken)
 
 
+def test_lines_without_any_punctuation_are_split_at_pauses() -> None:
+    """CTC models write none."""
+    breath = {7: 300, 15: 600, 16: 0}
+    spoken, at = [], 0
+    for number in range(24):
+        at += breath.get(number, 40)
+        spoken.append(Word(f"сөз{number}", at, at + 660, 0.9))
+        at += 660
+    lines = lines_of((*spoken, Word("соңы", at + 800, at + 1200, 0.9)))
+    assert [line.text.split()[0] for line in lines] == ["сөз0", "сөз15", "соңы"]
+    assert [word for line in lines for word in line.words][:24] == spoken
+    assert all(line.end_ms - line.start_ms <= 12_000 for line in lines)
+
+
 def test_a_line_of_unlikely_words_is_unclear() -> None:
     sure, unsure = Word("истец", 0, 400, 0.9), Word("изсец", 500, 900, 0.2)
     assert [line.flags for line in lines_of((sure, unsure))] == [("unclear",)]
