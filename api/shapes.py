@@ -23,6 +23,7 @@ from archive.domain.exports import State as ExportState
 from archive.domain.marks import Mark, Sound
 from archive.domain.revision_file import STATE_AFTER, Deed, Revision
 from archive.domain.revisions import Difference
+from archive.domain.speakers import Speakers
 from archive.domain.terms import role_term
 from archive.domain.transcript import Utterance
 from archive.domain.wall import iso
@@ -99,11 +100,11 @@ def recording(
     person: Person,
     one: rec.Recording,
     of: Hearing,
-    roles: Mapping[str, str],
+    spoken: Speakers,
     text: rec.Text,
     written: TextProgress | None = None,
 ) -> s.Recording:
-    """The recording as `person` may see it. `roles`: who speaks at which microphone; `written`: how far its text is."""
+    """The recording as `person` may see it. `spoken`: who speaks where; `written`: how far its text is."""
     allowed = {a: of.standing.decide(person, a).allowed for a in (Action.VIEW, Action.DETAILS)}
     return s.Recording(
         id=one.id,
@@ -113,7 +114,7 @@ def recording(
         ended_utc=_iso(one.ended_utc),
         duration_ms=one.duration_ms,
         live=one.progress.state.value == "open",
-        sources=[_source(source, roles) for source in one.sources],
+        sources=[_source(source, spoken) for source in one.sources],
         segments=one.progress.segments,
         gaps=gaps(one.progress.gaps),
         pauses=[s.Pause(start_ms=p.start_ms, end_ms=p.end_ms, reason=p.reason) for p in one.pauses],
@@ -205,8 +206,8 @@ def _verified(one: rec.Recording) -> s.Verified:
     return s.Verified.model_validate({"state": state, "at_utc": _iso(one.verified_utc)})
 
 
-def _source(one: rec.Source, roles: Mapping[str, str]) -> s.Source:
-    channels = [s.Channel(name=name, **role(roles.get(name, name))) for name in one.channels]
+def _source(one: rec.Source, spoken: Speakers) -> s.Source:
+    channels = [s.Channel(name=name, **role(spoken.role(name))) for name in one.channels]
     return s.Source.model_validate({"name": one.name, "kind": one.kind, "channels": channels})
 
 
@@ -266,7 +267,7 @@ def progress(one: rec.Progress) -> s.Progress:
     return s.Progress(state=one.state.value, segments=one.segments, gaps=gaps(one.gaps), media_ready=one.media_ready)
 
 
-def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
+def utterance(one: rec.Said, spoken: Speakers) -> s.Utterance:
     words = [s.Word(text=w[0], start_ms=w[1], end_ms=w[2], probability=w[3]) for w in one.words]
     return s.Utterance.model_validate(
         {
@@ -277,7 +278,7 @@ def utterance(one: rec.Said, roles: Mapping[str, str]) -> s.Utterance:
             "start_ms": one.start_ms,
             "end_ms": one.end_ms,
             "channel": one.channel,
-            **role(roles.get(one.channel, one.channel)),
+            **role(spoken.role(one.channel, one.start_ms)),
             "language": one.language,
             "text": one.text,
             "words": words,
@@ -291,7 +292,7 @@ def transcript(
     recording_id: str,
     text: rec.Text,
     said: Iterable[rec.Said],
-    roles: Mapping[str, str],
+    spoken: Speakers,
     seals: Iterable[Revision] = (),
     unread: Iterable[Mark] = (),
 ) -> s.Transcript:
@@ -302,7 +303,7 @@ def transcript(
         revision=_revision(text),
         certified=sealed.get(Deed.CERTIFY),
         signed=sealed.get(Deed.SIGN),
-        utterances=[utterance(one, roles) for one in said],
+        utterances=[utterance(one, spoken) for one in said],
         withheld=withheld(mark for mark in unread if mark.sound is Sound.SILENT),
     )
 
@@ -325,13 +326,13 @@ def revision(one: Revision) -> s.Revision:
     )
 
 
-def revision_made(one: Revision, said: Sequence[rec.Said], roles: Mapping[str, str]) -> s.RevisionMade:
+def revision_made(one: Revision, said: Sequence[rec.Said], spoken: Speakers) -> s.RevisionMade:
     """`said` are the lines that it touched, as they stand in it."""
     return s.RevisionMade(
         revision=one.number,
         state="draft" if one.number < rec.FIRST_FINAL else STATE_AFTER[one.deed].value,
         text_sha256=one.text_sha256,
-        lines=[utterance(line, roles) for line in said],
+        lines=[utterance(line, spoken) for line in said],
         removed=sorted(set(one.effect.replaced) - {line.seq for line in said}),
     )
 

@@ -31,8 +31,19 @@ class Marked:
 
 def utterances(marked: Iterable[Marked], channels: Sequence[str]) -> list[Utterance]:
     """All utterances in order of their start; a span without words becomes one unclear line."""
-    lines = (line for one in _joined(marked) for line in _lines(one, channels[one.said.told.span.channel]))
+    lines = [line for one in _joined(marked) for line in _lines(one, channels[one.said.told.span.channel])]
+    if not any(letter.isupper() for line in lines for letter in line.text):
+        lines = [_begun(line) for line in lines]  # the model gives no capitals
     return sorted(lines, key=lambda line: (line.start_ms, line.end_ms, line.channel))
+
+
+def _begun(line: Utterance) -> Utterance:
+    """With a capital at its beginning."""
+    if not line.words:
+        return line
+    first = line.words[0]
+    words = (replace(first, text=first.text[:1].upper() + first.text[1:]), *line.words[1:])
+    return replace(line, words=words, text=" ".join(word.text for word in words))
 
 
 def _joined(marked: Iterable[Marked]) -> Iterator[Marked]:

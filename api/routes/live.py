@@ -14,10 +14,11 @@ from api.routes.texts import reads_drafts
 from api.services import Services, Use
 from api.sse import Event
 from api.watching import AGENT, RECORDING
-from archive.db import alarms, rooms, search
+from archive.db import alarms, rooms
 from archive.db import recordings as db
 from archive.db.hearings import Standing
 from archive.db.sessions import SignedIn
+from archive.db.speakers import speakers
 from archive.domain.access import Action
 from archive.domain.errors import TyndauError, Unavailable
 
@@ -98,7 +99,7 @@ class News:
             state = rooms.agent_state(session, self._recording)
             wrong = alarms.open_alarms(session, [self._room], alarms.CENTRE) if self._room else []
             progress = db.progress(session, self._recording, unseen)
-            roles = search.channel_roles(session, self._hearing) if self.drafts else {}
+            spoken = speakers(session, self._hearing, self._recording)
             said = db.drafted(session, self._recording, self._sent, unread) if self.drafts else []
         if said:
             self._sent = said[-1].seq
@@ -109,4 +110,4 @@ class News:
             events.append(Event("state", {**told, "alarms": told["alarms"] + noticed}))
         if progress is not None:
             events.append(Event("recording", shapes.progress(progress)))
-        return self._fresh(events) + [Event("utterance", shapes.utterance(one, roles)) for one in said]
+        return self._fresh(events) + [Event("utterance", shapes.utterance(one, spoken)) for one in said]

@@ -11,8 +11,9 @@ from api import schemas as s
 from api.guard import Subject, Who
 from api.routes.texts import reads_drafts
 from api.services import Use
-from archive.db import assignment, hearings, rooms, search, transcript_parts
+from archive.db import assignment, hearings, rooms, transcript_parts
 from archive.db import recordings as db
+from archive.db.speakers import speakers
 from archive.domain.access import Action, CourtAction
 from archive.domain.errors import NotFound
 from archive.domain.ids import RECORDING_ID
@@ -57,9 +58,9 @@ def recording(recording: str, who: Who, services: Use) -> s.Recording:
         unread = guard.hidden(session, who, standing, recording, Action.READ)
         found = db.recording(session, recording, unseen, unread)
         of = hearings.hearing(session, who.person, standing.hearing)
-        roles = search.channel_roles(session, standing.hearing)
+        spoken = speakers(session, standing.hearing, recording)
         text = db.newest_text(session, recording, drafts=reads_drafts(who, standing))
         written = transcript_parts.progress(session, recording)
     if found is None or of is None:
         raise NotFound("there is no such recording; check the address")
-    return shapes.recording(who.person, found, of, roles, text, written)
+    return shapes.recording(who.person, found, of, spoken, text, written)

@@ -13,11 +13,12 @@ from api import schemas as s
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive import revising
-from archive.db import audit, revisions, search
+from archive.db import audit, revisions
 from archive.db import recordings as db
 from archive.db.exports import Order
 from archive.db.hearings import Standing
 from archive.db.sessions import SignedIn
+from archive.db.speakers import speakers
 from archive.domain.access import Action
 from archive.domain.errors import Conflict, NotFound
 from archive.domain.exports import NEEDED, Kind
@@ -61,10 +62,10 @@ def transcript(
         if text.revision is not None:
             said = db.said(session, recording, text.revision, -1 if after is None else after, unread)
         seals = revisions.seals(session, recording, text.revision)
-        roles = search.channel_roles(session, standing.hearing)
+        spoken = speakers(session, standing.hearing, recording)
     if said:
         guard.note_viewing(services, who, standing, recording, Action.READ)
-    return shapes.transcript(recording, text, said, roles, seals, unread)
+    return shapes.transcript(recording, text, said, spoken, seals, unread)
 
 
 def reads_drafts(who: Who, standing: Standing) -> bool:
@@ -177,4 +178,4 @@ def _answer(session: Session, standing: Standing, recording: str, made: Revision
         said = db.said(session, recording, made.number)[-len(touched) :] if touched else []
     else:
         said = [one for one in db.said(session, recording, made.number) if one.seq in touched]
-    return shapes.revision_made(made, said, search.channel_roles(session, standing.hearing))
+    return shapes.revision_made(made, said, speakers(session, standing.hearing, recording))

@@ -149,7 +149,7 @@ def recording(
     row = session.get(t.Recording, id_)
     if row is None or row.hearing_id is None:
         return None
-    notes, pauses = _events(session, row)
+    told, pauses = _events(session, row)
     return Recording(
         id=row.id,
         hearing=row.hearing_id,
@@ -161,7 +161,7 @@ def recording(
         progress=_progress(session, row, unseen),
         sources=_sources(session, id_),
         pauses=pauses,
-        notes=tuple(note for note in notes if not wordless(unread, note.at_ms, note.at_ms)),
+        notes=tuple(note for note in told if not wordless(unread, note.at_ms, note.at_ms)),
         copy=newest_copy(session, id_, unseen),
         unseen=unseen,
     )
@@ -193,18 +193,24 @@ def _sources(session: Session, id_: str) -> tuple[Source, ...]:
     return tuple(Source(row.name, row.kind, tuple(row.channels)) for row in rows)
 
 
+def notes(session: Session, id_: str) -> tuple[Note, ...]:
+    """The log of a recording, without what was taken back."""
+    row = session.get(t.Recording, id_)
+    return _events(session, row)[0] if row else ()
+
+
 def _events(session: Session, row: t.Recording) -> tuple[tuple[Note, ...], tuple[Pause, ...]]:
     query = select(t.Event).where(t.Event.recording_id == row.id, t.Event.kind.in_(["note", "pause", "resume"]))
     events = session.scalars(query.order_by(t.Event.seq)).all()
     taken_back = undone(event.data for event in events if event.kind == "note")
-    notes: list[Note] = []
+    told: list[Note] = []
     pauses: list[Pause] = []
     since: t.Event | None = None
     for event in events:
         if event.kind == "note":
             if event.seq in taken_back or event.data.get("code") == UNDO:
                 continue
-            notes.append(Note(event.at_ms, str(event.data.get("code", "")), str(event.data.get("text", ""))))
+            told.append(Note(event.at_ms, str(event.data.get("code", "")), str(event.data.get("text", ""))))
         elif event.kind == "pause":
             since = since or event
         elif since is not None:
@@ -212,7 +218,7 @@ def _events(session: Session, row: t.Recording) -> tuple[tuple[Note, ...], tuple
             since = None
     if since is not None and row.ended_utc is not None:
         pauses.append(_pause(since, ms_between(row.started_utc, row.ended_utc)))
-    return tuple(notes), tuple(pauses)
+    return tuple(told), tuple(pauses)
 
 
 def _pause(since: t.Event, end_ms: int) -> Pause:

@@ -201,15 +201,3 @@ def _hit(row: Row[Any]) -> Hit:
         draft=said.revision < FIRST_FINAL,
         place=Place(row.Recording.started_utc, row.Recording.id, said.start_ms, said.seq),
     )
-
-
-def channel_roles(session: Session, hearing: uuid.UUID) -> dict[str, str]:
-    """Which role speaks at which microphone."""
-    rows = session.execute(
-        select(t.Participant.channel, t.Participant.role).where(
-            t.Participant.hearing_id == hearing,
-            t.Participant.channel.is_not(None),
-            t.Participant.removed_utc.is_(None),
-        )
-    ).all()
-    return {channel: role for channel, role in rows if channel is not None}

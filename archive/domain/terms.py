@@ -35,6 +35,7 @@ ROLES: dict[str, Term] = {
     "bailiff": Term("сот приставы", "судебный пристав", "bailiff"),
     "hall": Term("зал", "зал", "hall"),
     "defence": Term("қорғау тарабы", "сторона защиты", "defence"),
+    "unknown": Term("сөйлеуші белгісіз", "говорящий не определён", "unknown speaker"),
     "prosecution": Term("айыптау тарабы", "сторона обвинения", "prosecution"),
 }
 

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from archive.domain.paragraphs import paragraphs
 from archive.domain.transcript import Flag, Utterance
 from archive.export.record import Moment, Record, moments, seals
 from archive.export.words import Words
@@ -94,9 +95,11 @@ def _facts(record: Record, words: Words) -> list[tuple[str, str]]:
 
 
 def _lines(record: Record, words: Words) -> list[Line]:
-    told = ((m.start_ms, 0, "", _told(record, m)) for m in moments(record, words))
+    happened = moments(record, words)
+    told = ((m.start_ms, 0, "", _told(record, m)) for m in happened)
     utterances = record.text.utterances if record.text else ()
-    said = ((u.start_ms, 1, words.speaker_of(u.channel, record.roles), _said(u, words)) for u in utterances)
+    spoken = paragraphs(utterances, [m.start_ms for m in happened], record.speakers)
+    said = ((p.start_ms, 1, words.role(p.role), " ".join(_said(u, words) for u in p.lines)) for p in spoken)
     return [
         Line(f"{record.at(ms):%H:%M:%S}", elapsed(ms), speaker, text)
         for ms, _, speaker, text in sorted((*told, *said), key=lambda each: each[:2])

@@ -145,7 +145,7 @@ class _Film:
             heard = self._rendition(one["id"])
             name = self._words.mixed
             if one["channel"] is not None:
-                name = self._words.speaker_of(one["channel"], self._record.roles)
+                name = self._words.speaker_of(one["channel"], self._record.speakers)
             yield self._sound(out, heard, name, default=number == 0)
 
     def _sound(self, out: Any, heard: Rendition, name: str, *, default: bool) -> Feed:
@@ -208,7 +208,7 @@ def subtitles(record: Record, said: Sequence[Utterance], words: Words) -> list[M
     found = _timed(record, empty(record, words))
     for one in said:
         text = f"[?] {one.text}" if Flag.UNCLEAR in one.flags else one.text
-        speaker = words.speaker_of(one.channel, record.roles)
+        speaker = words.speaker_of(one.channel, record.speakers, one.start_ms)
         found.append(Moment(one.start_ms, max(one.end_ms, one.start_ms + 1), f"{speaker}: {text}"))
     return sorted(found, key=lambda one: one.start_ms)
 

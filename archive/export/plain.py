@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from archive.domain.transcript import Transcript
+from archive.domain.transcript import Transcript, Utterance
 from archive.domain.transcript_formats import WRITERS
 from archive.export.record import Record, seals
 from archive.export.words import Words
@@ -22,9 +22,16 @@ def to_plain(record: Record, words: Words, form: str, copy_for: str) -> bytes:
     """The file in one of the forms of CONTENT_TYPES. It says which record and revision it is, and whose copy."""
     text = record.text or Transcript(record.recording.duration_ms or 0, ())
     if form != "json":
-        said = (replace(one, channel=words.speaker_of(one.channel, record.roles)) for one in text.utterances)
+        said = (
+            replace(one, channel=words.speaker_of(one.channel, record.speakers, one.start_ms))
+            for one in text.utterances
+        )
         text = replace(text, utterances=tuple(said))
     return WRITERS[form](text, tuple(_about(record, words, copy_for))).encode()
+
+
+def _named(one: Utterance, record: Record, words: Words) -> Utterance:
+    return replace(one, channel=words.speaker_of(one.channel, record.speakers, one.start_ms))
 
 
 def _about(record: Record, words: Words, copy_for: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,6 +12,7 @@ from archive.db.hearings import Hearing
 from archive.db.recordings import Recording
 from archive.domain.marks import Mark
 from archive.domain.revision_file import Deed, Revision
+from archive.domain.speakers import Speakers
 from archive.domain.transcript import Transcript, TranscriptState
 from archive.export.words import Words
 
@@ -22,7 +23,7 @@ class Record:
 
     hearing: Hearing
     recording: Recording
-    roles: Mapping[str, str]  # who sits at which microphone
+    speakers: Speakers
     text: Transcript | None  # without what is concealed
     revision: int | None
     state: TranscriptState

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from archive.db import exports, hearings, marks, revisions, search
+from archive.db import exports, hearings, marks, revisions
 from archive.db import recordings as rows
 from archive.db.exports import Export, Order
 from archive.db.hearings import Standing, standing_of_recording
 from archive.db.people import Person
+from archive.db.speakers import speakers
 from archive.domain.access import AccessClass, Action, Decision
 from archive.domain.errors import BadInput, Conflict, NotFound
 from archive.domain.exports import LANGUAGES, NEEDED, Kind, needs_mark
@@ -120,7 +121,7 @@ def load(session: Session, settings: Settings, person: Person, order: Order) -> 
     record = Record(
         hearing=hearing,
         recording=recording,
-        roles=search.channel_roles(session, standing.hearing),
+        speakers=speakers(session, standing.hearing, order.recording),
         text=_text(session, order.recording, order.revision, wanted.hidden, recording.duration_ms or 0),
         revision=order.revision,
         state=revisions.state(session, order.recording, order.revision),

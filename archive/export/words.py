@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archive.domain.events import BY_CODE
+from archive.domain.speakers import Speakers
 from archive.domain.terms import ROLES
 from archive.domain.transcript import TranscriptState
 
@@ -56,9 +57,9 @@ class Words:
         name = _begun(getattr(known, self.language)) if known else code
         return f"{name}: {text}" if text else name
 
-    def speaker_of(self, channel: str, roles: Mapping[str, str]) -> str:
-        """Who speaks at a microphone: the role of whoever sits there, else the microphone's name."""
-        return self.role(roles.get(channel) or channel)
+    def speaker_of(self, channel: str, speakers: Speakers, at_ms: int | None = None) -> str:
+        """Who speaks at a microphone (then): a role, else the microphone's name."""
+        return self.role(speakers.role(channel, at_ms))
 
     def role(self, code: str) -> str:
         """A role of participants; a code without words stands for itself."""

@@ -16,6 +16,7 @@ from archive.db.hearings import Hearing as Heard
 from archive.db.hearings import HearingState, Names, Participant, RecordingState, Standing
 from archive.domain.access import AccessClass
 from archive.domain.marks import Mark
+from archive.domain.speakers import Speakers
 from archive.domain.transcript import Flag, Language, Transcript, TranscriptState, Utterance
 from archive.export.record import Record
 from archive.publish.copies import Copies, make_copies, upload
@@ -65,7 +66,7 @@ def record_of(made: Copies, store: Folder, hidden: Sequence[Mark] = (), text: Tr
     return Record(
         heard,
         recorded,
-        {"judge": "judge", "claimant": "claimant"},
+        Speakers({"judge": "judge", "claimant": "claimant"}),
         text,
         0,
         TranscriptState.FINAL,

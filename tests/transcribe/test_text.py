@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -110,10 +111,10 @@ def test_lines_end_at_pauses_and_sentences() -> None:
 
 
 def test_long_lines_are_split_at_their_best_place() -> None:
-    spoken = words(*((f"слово{n}" + ("," if n == 9 else ""), n * 800, n * 800 + 780) for n in range(20)))
+    spoken = words(*((f"Слово{n}" + ("," if n == 9 else ""), n * 800, n * 800 + 780) for n in range(20)))
     lines = lines_of(spoken)
     assert len(lines) == 2
-    assert lines[0].text.endswith("слово9,")
+    assert lines[0].text.endswith("Слово9,")
     assert all(line.end_ms - line.start_ms <= 12_000 for line in lines)
     assert [word for line in lines for word in line.words] == list(spoken)
 
@@ -127,9 +128,16 @@ def test_lines_without_any_punctuation_are_split_at_pauses() -> None:
         spoken.append(Word(f"сөз{number}", at, at + 660, 0.9))
         at += 660
     lines = lines_of((*spoken, Word("соңы", at + 800, at + 1200, 0.9)))
-    assert [line.text.split()[0] for line in lines] == ["сөз0", "сөз15", "соңы"]
-    assert [word for line in lines for word in line.words][:24] == spoken
+    assert [line.text.split()[0] for line in lines] == ["Сөз0", "Сөз15", "Соңы"]
+    heard = [word for line in lines for word in line.words][:24]
+    assert [replace(word, text=word.text.lower()) for word in heard] == spoken
     assert all(line.end_ms - line.start_ms <= 12_000 for line in lines)
+
+
+def test_a_line_begins_with_a_capital_only_where_the_model_writes_none() -> None:
+    late = Word("да", 2_000, 2_300, 0.9)
+    assert [line.text for line in lines_of((Word("нет", 0, 300, 0.9), late))] == ["Нет", "Да"]
+    assert [line.text for line in lines_of((Word("Нет", 0, 300, 0.9), late))] == ["Нет", "да"]
 
 
 def test_a_line_of_unlikely_words_is_unclear() -> None:
@@ -147,7 +155,7 @@ def test_a_line_is_as_sure_of_its_language_as_its_least_sure_part() -> None:
     spoken = [words(("сот", 1000 * n, 1000 * n + 900)) for n in range(3)]
     marked = [Marked(Said(told, own), frozenset()) for told, own in zip(parts, spoken, strict=True)]
     (line,) = utterances(marked, ["judge"])
-    assert (line.text, line.language_confidence) == ("сот сот сот", 0.731)
+    assert (line.text, line.language_confidence) == ("Сот сот сот", 0.731)
     assert Told(span(0, 1), Language.RU, True, 1.0).confidence == 0.269, "another language than its own evidence says"
     assert Told(span(0, 1), Language.RU, False, -1e9).confidence == 1.0
     assert Told(span(0, 1), Language.UNKNOWN, True, 1.0).confidence is None
