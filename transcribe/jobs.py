@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import lru_cache
 
 from archive.db import glossary, transcripts
 from archive.db import transcript_parts as parts
 from archive.db.transcript_parts import Part
-from archive.db.transcripts import SoundSource
+from archive.db.transcripts import SoundSegment, SoundSource
 from archive.domain.errors import NotFound, StoreRefused
 from archive.domain.transcript import Transcript, Utterance
 from archive.domain.transcript_file import as_dict, from_dict, read_utterance, utterance_as_dict
@@ -30,7 +30,7 @@ from archive.storage.port import ObjectStore
 from config.settings import Recogniser as Section
 from transcribe.audio import SAMPLES_PER_MS
 from transcribe.feed import SegmentFeed
-from transcribe.parts import stretches
+from transcribe.parts import Stretch, stretches
 from transcribe.pipeline import State, Until, windows
 from transcribe.recogniser import Recogniser, prepare
 
@@ -140,14 +140,19 @@ def _planned(context: JobContext, recogniser: Recogniser, recording: str, longes
             until=one.until.to_json() if one.until else None,
         )
         for source, segments in found.items()
-        for number, one in enumerate(
-            stretches(
-                SegmentFeed(context.evidence, segments, source.channels),
-                recogniser.listener(source.channels),
-                longest_s,
-            )
-        )
+        for number, one in enumerate(_stretches(context, recogniser, source, segments, longest_s))
     ]
+
+
+def _stretches(
+    context: JobContext, recogniser: Recogniser, source: SoundSource, segments: Sequence[SoundSegment], longest_s: int
+) -> Iterator[Stretch]:
+    def sound(start: int, end: int) -> SegmentFeed:
+        there = [one for one in segments if one.end_ms * SAMPLES_PER_MS > start and one.start_ms * SAMPLES_PER_MS < end]
+        return SegmentFeed(context.evidence, there, source.channels, start, end)
+
+    end = max((one.end_ms for one in segments), default=0) * SAMPLES_PER_MS
+    return stretches(sound, end, recogniser.listener(source.channels), longest_s)
 
 
 def _put_together(done: Sequence[Part]) -> Transcript:

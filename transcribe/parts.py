@@ -1,17 +1,20 @@
 """A long source in parts that are recognised apart, so that ten workers are nearly ten times as fast as one.
 
-One pass over the sound, without recognition, finds where each part may end, and what is known of the room there. Each
-part is then heard through the very windows of a single pass, with its cuts, so that no word is lost or said twice
-between two parts, whoever hears them. Only the habit of each microphone's language is learnt anew in each.
+A minute of sound around each border tells where the parts may be cut, and what the room is like there; the rest is not
+listened to for that. Both parts beside a border have its cut, so that no word is lost or said twice between them,
+whoever hears them. What a single pass would have learnt of room and languages by then is learnt anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from transcribe.audio import RATE, SAMPLES_PER_MS, SoundFeed
+from transcribe.audio import RATE, SAMPLES_PER_MS, Sound, SoundFeed
 from transcribe.pipeline import Listener, State, Until, windows
+
+_AROUND = 30 * RATE
+_ENOUGH = 40 * RATE  # of less, beside a hole, all might be one breath that began before (cutting.MAX_CARRY): no border
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +34,22 @@ class Stretch:
         return self.end // SAMPLES_PER_MS
 
 
-def stretches(feed: SoundFeed, listener: Listener, longest_s: int) -> Iterator[Stretch]:
-    """`feed` in parts of `longest_s` seconds and a window more at most."""
-    begins = listener.state.copy()
-    heard_to = 0
-    for window, last in windows(feed, lambda: listener.state.cut.audible_from):
-        if heard_to and listener.state.cut.at - begins.cut.at >= longest_s * RATE:
-            yield Stretch(begins, Until(listener.state.cut, heard_to), listener.state.cut.at)
+def stretches(
+    sound: Callable[[int, int], SoundFeed], end: int, listener: Listener, longest_s: int
+) -> Iterator[Stretch]:
+    """A source that ends at sample `end` in parts of about `longest_s`; `sound` gives what lies between two samples."""
+    begins, longest = listener.state.copy(), longest_s * RATE
+    for border in range(longest, end - longest // 2, longest):
+        around = _first_window(sound(border - _AROUND, border + _AROUND))
+        if around is None or around.end - around.start < _ENOUGH:
+            continue
+        listener.skip(around, last=False)
+        cut = listener.state.cut
+        if cut.at > begins.cut.at:
+            yield Stretch(begins, Until(cut, around.end), cut.at)
             begins = listener.state.copy()
-        listener.skip(window, last=last)
-        heard_to = window.end
-    if heard_to:
-        yield Stretch(begins, None, listener.state.cut.at)
+    yield Stretch(begins, None, end)
+
+
+def _first_window(feed: SoundFeed) -> Sound | None:
+    return next((window for window, _ in windows(feed, lambda: 0)), None)

@@ -214,6 +214,8 @@ def _known(room: Room, speech: Speech, window: Sound, start: int, end: int) -> R
     """What the window teaches about its microphones, from `start` to `end` only: the rest comes again."""
     frames = slice((max(start, window.start) - window.start) // FRAME, (end - window.start) // FRAME)
     room = room.heard(speech.levels[:, frames][:, speech.quiet[frames]])
+    if not room.knows_floors():
+        return room  # levels are raw ones: they say nothing of how loud a voice is above its floor
     for span in speech.spans:
         if not span.overlap and start <= span.start and span.end <= end:
             at = slice((span.start - window.start) // FRAME, (span.end - window.start) // FRAME)

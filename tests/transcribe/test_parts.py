@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+import jiwer
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
@@ -23,16 +24,16 @@ from archive.domain.transcript import Language, Utterance
 from archive.jobs.worker import run_worker
 from recorder.folder import Folder
 from tests.transcribe.conftest import Sounds
-from tests.transcribe.test_cutting import WordCounter, heard, loudness, spoken
-from tests.transcribe.test_jobs import SEGMENTS, Room, pieces, room
+from tests.transcribe.test_cutting import FIRST, WordCounter, heard, loudness, spoken
+from tests.transcribe.test_jobs import SEGMENTS, Room, normal, pieces, room
 from transcribe import jobs, pipeline
-from transcribe.audio import RATE, Sound
+from transcribe.audio import RATE, SAMPLES_PER_MS, Sound
 from transcribe.parts import Stretch, stretches
 from transcribe.pipeline import Listener, Options, State, Until
 
 __all__ = ["pieces", "room"]
 
-WINDOW_S = 20
+WINDOW_S = 60
 
 
 @pytest.fixture
@@ -57,55 +58,64 @@ def part_of(sound: np.ndarray, random: Random, one: Stretch) -> list[Utterance]:
     return list(Listener(WordCounter(), loudness, ("a", "b"), Options(), state).listen(feed, until=until))
 
 
+def parted(sound: np.ndarray, random: Random, longest_s: int) -> list[Stretch]:
+    def between(start: int, end: int) -> Sounds:
+        return arriving(sound, random, start, min(end, sound.shape[1]))
+
+    listener = Listener(WordCounter(), loudness, ("a", "b"), Options())
+    return list(stretches(between, sound.shape[1], listener, longest_s))
+
+
 @pytest.mark.parametrize("longest_pause_ms", [40, 400, 2_000])
-@pytest.mark.parametrize("seed", range(6))
-def test_parts_hold_every_word_once_and_what_one_pass_hears(
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_hold_every_word_once_at_its_microphone_and_time(
     seed: int, longest_pause_ms: int, short_windows: None
 ) -> None:
     random = Random(f"parts {seed} {longest_pause_ms}")
-    sound = spoken(random, 300, longest_pause_ms)
-    blocks = Random(seed)
-    listener = Listener(WordCounter(), loudness, ("a", "b"), Options())
-    found = list(stretches(arriving(sound, blocks), listener, 45))
+    sound = spoken(random, 500, longest_pause_ms)
+    found = parted(sound, random, 70)
     assert len(found) > 2
     assert found[0].start_ms == 0
     assert [one.end_ms for one in found[:-1]] == [one.start_ms for one in found[1:]]
+    assert found[-1].end_ms == sound.shape[1] // SAMPLES_PER_MS
     said = [line for one in found for line in part_of(sound, random, one)]
-    assert sorted(heard([line.text for line in said])) == list(range(300))
-    whole = Listener(WordCounter(), loudness, ("a", "b"), Options()).listen(arriving(sound, Random(seed)))
-    same = [line for one in found for line in part_of(sound, Random(seed), one)]
-    assert spoken_in(same) == spoken_in(whole)
+    assert sorted(heard([line.text for line in said])) == list(range(500))
+    for line in said:
+        for word in line.words:
+            row, places = np.nonzero(sound == FIRST + int(word.text))
+            assert line.channel == "ab"[row[0]]
+            assert abs(word.start_ms - places[0] // SAMPLES_PER_MS) < 500
+            assert abs(word.end_ms - places[-1] // SAMPLES_PER_MS) < 500
 
 
-def spoken_in(lines: Iterable[Utterance]) -> list[tuple[object, ...]]:
-    """All but how sure the language is: that is learnt anew in each part."""
-    return sorted((line.start_ms, line.end_ms, line.channel, line.text, line.words) for line in lines)
-
-
-def test_a_hole_in_the_sound_is_no_trouble(short_windows: None) -> None:
+def test_a_hole_where_a_border_would_be_is_no_border(short_windows: None) -> None:
     random = Random(7)
-    first, second = spoken(random, 60, 400), spoken(random, 60, 400)
-    second = np.where(second >= 1_000, second + 60, second).astype(np.int16)
+    first, second = spoken(random, 100, 400), spoken(random, 160, 400)
+    second = np.where(second >= FIRST, second + 100, second).astype(np.int16)
     later = first.shape[1] + 90 * RATE
 
-    def feed(start: int = 0, end: int | None = None) -> Sounds:
-        one = arriving(first, Random(1), min(start, first.shape[1]), min(end or first.shape[1], first.shape[1]))
-        two = [Sound(block.start + later, block.pcm) for block in arriving(second, Random(2))._pieces]
-        chosen = [*one._pieces, *two]
-        return Sounds([block for block in chosen if start < block.end and (end is None or block.end <= end)], "ab")
+    def between(start: int, end: int) -> Sounds:
+        blocks = [*arriving(first, Random(1))._pieces]
+        blocks += [Sound(block.start + later, block.pcm) for block in arriving(second, Random(2))._pieces]
+        return Sounds([block for block in blocks if start < block.end and block.end <= end], "ab")
 
+    end = later + second.shape[1]
     listener = Listener(WordCounter(), loudness, ("a", "b"), Options())
-    found = list(stretches(feed(), listener, 30))
+    found = list(stretches(between, end, listener, (first.shape[1] + 45 * RATE) // RATE))
+    assert len(found) == 1
+    found = list(stretches(between, end, Listener(WordCounter(), loudness, ("a", "b"), Options()), 40))
+    assert len(found) > 2
     said = []
     for one in found:
         hears = Listener(WordCounter(), loudness, ("a", "b"), Options(), one.begins.copy())
         until = one.until
-        said += hears.listen(feed(one.begins.cut.audible_from, until.heard_to if until else None), until=until)
-    assert sorted(heard([line.text for line in said])) == list(range(120))
+        said += hears.listen(between(one.begins.cut.audible_from, until.heard_to if until else end), until=until)
+    assert sorted(heard([line.text for line in said])) == list(range(260))
 
 
-def test_nothing_has_no_parts() -> None:
-    assert list(stretches(Sounds([], "ab"), Listener(WordCounter(), loudness, "ab", Options()), 30)) == []
+def test_what_is_short_is_one_part() -> None:
+    (whole,) = parted(np.zeros((2, 30 * RATE), np.int16), Random(1), 60)
+    assert (whole.start_ms, whole.end_ms, whole.until) == (0, 30_000, None)
 
 
 # --- as jobs -----------------------------------------------------------------------------------------
@@ -120,6 +130,10 @@ def long_room(room: Room, short_windows: None, monkeypatch: pytest.MonkeyPatch) 
     section = room.settings.recogniser.model_copy(update={"part_minutes": 1})
     repeated.context.settings.__dict__["recogniser"] = section
     return repeated
+
+
+def _texts(lines: Iterable[t.Utterance | Utterance]) -> list[str]:
+    return [line.text for line in lines]
 
 
 def waiting(room: Room) -> int:
@@ -153,7 +167,8 @@ def test_parts_are_heard_by_workers_and_put_together(long_room: Room) -> None:
     assert now.left_s is not None
     whole = jobs.whole_transcript(room.context, jobs._expecting_names(room.context, room.recording), room.recording)
     run_worker(room.settings, ["asr"], stop_when_idle=True)
-    assert [row.text for row in room.rows(FINAL)] == [line.text for line in whole.utterances]
+    made, wanted = (normal(" ".join(text)) for text in (_texts(room.rows(FINAL)), _texts(whole.utterances)))
+    assert jiwer.wer(wanted, made) < 0.1
     assert waiting(room) == 0
     with room.context.sessions() as session:
         assert parts.progress(session, room.recording) is None
