@@ -17,8 +17,8 @@ demo: $(VENV)/.demo ## A sample court on this machine: records, transcribes, pla
 	$(BIN)/tyndau demo
 
 test: $(VENV)/.dev ## All tests; in CI=true nothing that matters may skip
-	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder
 	$(WEB) test
+	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## Style, types, direction of imports, web checks
 	$(BIN)/ruff check .

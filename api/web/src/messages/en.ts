@@ -283,7 +283,7 @@ export const en: Messages = {
 
   transcript: 'Transcript',
   textState: {
-    none: '',
+    none: 'No text',
     draft: 'Draft',
     final: 'Machine text',
     edited: 'Corrected',
@@ -291,7 +291,7 @@ export const en: Messages = {
     signed: 'Signed',
   },
   textStateHint: {
-    none: '',
+    none: 'Nothing was written of this recording.',
     draft: 'Machine text, not a protocol: compare it with the sound.',
     final: 'Machine text, not a protocol: compare it with the sound.',
     edited: 'People have corrected it; it is not certified yet.',

@@ -291,7 +291,7 @@ export const kk: Messages = {
 
   transcript: 'Стенограмма',
   textState: {
-    none: '',
+    none: 'Мәтін жоқ',
     draft: 'Жоба',
     final: 'Машина мәтіні',
     edited: 'Түзетілген',
@@ -299,7 +299,7 @@ export const kk: Messages = {
     signed: 'Қол қойылған',
   },
   textStateHint: {
-    none: '',
+    none: 'Бұл жазбаның мәтіні жоқ.',
     draft: 'Машина мәтіні, хаттама емес: дыбыспен салыстырыңыз.',
     final: 'Машина мәтіні, хаттама емес: дыбыспен салыстырыңыз.',
     edited: 'Адамдар түзеткен, әлі расталмаған.',
