@@ -112,7 +112,7 @@ def place(heard: Heard, sound: Sound, group: Group) -> list[Said]:
             word for word in heard.words if first <= _middle(word) < last or _outside(word, first, last, told, group)
         ]
         moved = (_moved(word, (start - offset) / SAMPLES_PER_MS) for word in mine)
-        said.append(Said(told, tuple(_forward(_kept(moved, told.span)))))
+        said.append(Said(told, tuple(forward(_kept(moved, told.span)))))
         offset = last
     return said
 
@@ -132,17 +132,19 @@ def _moved(word: Word, by_ms: float) -> Word:
 
 
 def _kept(words: Iterable[Word], span: Span) -> Iterator[Word]:
-    """Beyond a forced cut a word belongs to the other side; elsewhere it is moved into the span."""
-    start_ms, end_ms = span.start // SAMPLES_PER_MS, span.end // SAMPLES_PER_MS
+    """Beyond a forced cut a word is the other side's, and one astride it stays whole; elsewhere it is moved in."""
+    earliest = 0 if span.cut_start else span.start // SAMPLES_PER_MS
+    latest = (span.end + (CONTEXT if span.cut_end else 0)) // SAMPLES_PER_MS
     for word in words:
         middle = _middle(word)
         if (span.cut_start and middle < span.start) or (span.cut_end and middle >= span.end):
             continue
-        begin = min(max(word.start_ms, start_ms), end_ms)
-        yield replace(word, start_ms=begin, end_ms=max(begin, min(word.end_ms, end_ms)))
+        begin = min(max(word.start_ms, earliest), latest)
+        yield replace(word, start_ms=begin, end_ms=max(begin, min(word.end_ms, latest)))
 
 
-def _forward(words: Iterable[Word]) -> Iterator[Word]:
+def forward(words: Iterable[Word]) -> Iterator[Word]:
+    """The words with times that never run backwards."""
     reached_ms = 0
     for word in words:
         start_ms = max(word.start_ms, reached_ms)

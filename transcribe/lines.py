@@ -8,7 +8,7 @@ from statistics import fmean
 
 from archive.domain.transcript import Flag, Utterance, Word
 from transcribe.audio import SAMPLES_PER_MS
-from transcribe.groups import Said, Told
+from transcribe.groups import Said, Told, forward
 
 _PAUSE_MS = 700  # ends an utterance
 _BREATH_MS = 250  # ends one after a full sentence
@@ -52,7 +52,8 @@ def _joined(marked: Iterable[Marked]) -> Iterator[Marked]:
     before: Marked | None = None
     for one in order:
         if before and _goes_on(before, one):
-            said = Said(_less_sure(before.said.told, one.said.told), before.said.words + one.said.words)
+            words = tuple(forward(before.said.words + one.said.words))
+            said = Said(_less_sure(before.said.told, one.said.told), words)
             before = Marked(said, before.flags)
             continue
         if before:

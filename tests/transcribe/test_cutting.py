@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from archive.domain.transcript import Language, Word
+from archive.domain.transcript import Language, Utterance, Word
 from transcribe.audio import RATE, SAMPLES_PER_MS, Sound
 from transcribe.engine import Clip, Heard, LanguageOdds, Samples
 from transcribe.pipeline import Listener, Options, State
@@ -84,7 +84,7 @@ def heard(text: Sequence[str]) -> list[int]:
     return [int(number) for line in text for number in line.split()]
 
 
-def listened_live(sound: np.ndarray, random: Random) -> list[int]:
+def listened_live(sound: np.ndarray, random: Random) -> list[Utterance]:
     """As the live job does it: what has arrived, from the carry on, which is kept as JSON; some passes run twice."""
     state, arrived, said = None, 0, []
     while arrived < sound.shape[1]:
@@ -97,16 +97,29 @@ def listened_live(sound: np.ndarray, random: Random) -> list[int]:
             lines = listener.hear(window, last=arrived == sound.shape[1])
         said += lines
         state = json.dumps(listener.state.to_json())
-    said.sort(key=lambda line: line.start_ms)
-    return heard([line.text for line in said])
+    return said
+
+
+def places(sound: np.ndarray) -> list[tuple[str, int, int]]:
+    """Microphone, begin and end (samples) of each word of `spoken`, in order."""
+    word_at = np.where(sound >= FIRST, sound, 0).max(axis=0)
+    edges = np.flatnonzero(np.diff(word_at, prepend=0, append=0))
+    words = [(int(start), int(end)) for start, end in pairwise(edges) if word_at[start]]
+    return [("ab"[int(sound[1, start] >= FIRST)], start, end) for start, end in words]
 
 
 @pytest.mark.parametrize("longest_pause_ms", [150, 400, 2_000])
 @pytest.mark.parametrize("seed", range(40))
-def test_every_word_is_heard_once_however_the_sound_is_cut(seed: int, longest_pause_ms: int) -> None:
+def test_every_word_is_heard_once_at_its_time_however_the_sound_is_cut(seed: int, longest_pause_ms: int) -> None:
     random = Random(f"{seed} {longest_pause_ms}")
     sound = spoken(random, 150, longest_pause_ms)
-    assert sorted(listened_live(sound, random)) == list(range(150))
+    words = [(word, line.channel) for line in listened_live(sound, random) for word in line.words]
+    words.sort(key=lambda one: one[0].start_ms)
+    assert heard([word.text for word, _ in words]) == list(range(150))
+    for (word, channel), (microphone, start, end) in zip(words, places(sound), strict=True):
+        assert channel == microphone
+        assert abs(word.start_ms - start / SAMPLES_PER_MS) <= 1
+        assert abs(word.end_ms - end / SAMPLES_PER_MS) <= 1
 
 
 def test_speech_without_any_pause_is_cut_after_28_seconds() -> None:
