@@ -1,8 +1,8 @@
 """What a person types, understood: words (all of them), "exact phrases", -without.
 
 Nothing a person types is an error of syntax: an open quote ends with the text, signs are ignored. A word
-is looked for by its keys, so in every inflected form, and by its synonyms in the other language; a
-phrase by its exact words.
+is looked for by its keys, so in every inflected form, and by its synonyms in the other language; a number by its
+value, however it is said or written; a phrase by its exact words.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from functools import cache
 from importlib.resources import files
 
 from archive.domain.errors import BadInput
-from archive.search.analysis import Token, keys, quoted, tokens
+from archive.search.analysis import keys, quoted
+from archive.search.numbers import Number, numbers
+from archive.search.tokens import Token, tokens
 
 MAX_CHARS = 1000
 MAX_WORDS = 32
@@ -79,7 +81,8 @@ def parse(text: str) -> Query:
     phrases: list[tuple[str, ...]] = []
     without_phrases: list[tuple[str, ...]] = []
     for match in _PART.finditer(text):
-        said = tokens(match["phrase"] if match["phrase"] is not None else match["word"])
+        part = "phrase" if match["phrase"] is not None else "word"
+        said = [_moved(word, match.start(part)) for word in tokens(match[part])]
         if match["phrase"] is not None and len(said) > 0:
             (without_phrases if match["minus"] else phrases).append(tuple(word.exact for word in said))
         else:
@@ -88,7 +91,7 @@ def parse(text: str) -> Query:
         raise BadInput(f"the query has more than {MAX_WORDS} words; shorten it")
     if (without or without_phrases) and not (words or phrases):
         raise BadInput("the query only excludes; add a word to look for")
-    return Query(_terms(words), tuple(phrases), _terms(without), tuple(without_phrases))
+    return Query(_terms(text, words), tuple(phrases), _terms(text, without), tuple(without_phrases))
 
 
 def highlights(query: Query, text: str) -> list[tuple[int, int]]:
@@ -97,6 +100,7 @@ def highlights(query: Query, text: str) -> list[tuple[int, int]]:
     fitting = [frozenset((*keys(word.exact), word.exact)) for word in words]
     wanted: list[Places] = [places for term in query.terms for places in term.places]
     found = {at for places in wanted for at in _occurrences(places, fitting)}
+    found |= {(one.first, one.end - one.first) for one in numbers(text, words) if ((one.key,),) in wanted}
     exact = [frozenset((word.exact,)) for word in words]
     for phrase in query.phrases:
         found |= set(_occurrences(tuple((word,) for word in phrase), exact))
@@ -113,19 +117,28 @@ def _occurrences(places: Places, fitting: Sequence[frozenset[str]]) -> Iterator[
 # --- words and synonyms --------------------------------------------------------------------------
 
 
-def _terms(words: Sequence[Token]) -> tuple[Term, ...]:
+def _moved(word: Token, by: int) -> Token:
+    return Token(word.start + by, word.end + by, word.exact)
+
+
+def _terms(text: str, words: Sequence[Token]) -> tuple[Term, ...]:
     found: list[Term] = []
+    said = {number.first: number for number in numbers(text, words)}
     at = 0
     while at < len(words):
-        length = _longest_synonym(words[at:])
-        found.append(_term([word.exact for word in words[at : at + length]]))
-        at += length
+        number = said.get(at)
+        end = number.end if number else at + _longest_synonym(words[at:])
+        found.append(_term([word.exact for word in words[at:end]], number))
+        at = end
     return tuple(found)
 
 
-def _term(exacts: Sequence[str]) -> Term:
+def _term(exacts: Sequence[str], number: Number | None) -> Term:
     own = tuple(keys(exact) for exact in exacts)
     shown, places = [" ".join(exacts), *_bare(own)], [own]
+    if number:
+        shown.append(str(number.value))
+        places.append(((number.key,),))
     for member in _synonyms(own):
         shown.append(member.text)
         places.append(member.places)

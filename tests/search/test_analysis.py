@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.search import kazakh
-from archive.search.analysis import MAX_TOKEN_CHARS, index_vectors, keys, tokens
+from archive.search.analysis import index_vectors, keys
 from archive.search.find import word_start_ms
 from archive.search.query import highlights, parse
+from archive.search.tokens import MAX_TOKEN_CHARS, tokens
 
 # Each line: forms of one word, made from the paradigms (plural, possessive, case, person, tense).
 KAZAKH = [

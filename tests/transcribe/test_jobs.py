@@ -37,7 +37,7 @@ SEGMENT_S = 6
 SEGMENTS = 8
 # Runs a task and kills its own process at the n-th commit, before or after it, or at the n-th object stored.
 DYING = """
-import os, signal, sys
+import json, os, signal, sys
 from contextlib import contextmanager
 from dataclasses import replace
 from archive.jobs.context import job_context
@@ -45,6 +45,7 @@ from config.settings import load_settings
 from transcribe import jobs
 
 task, recording, where, left = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+more = json.loads(sys.argv[5])
 
 def step(now):
     global left
@@ -74,7 +75,7 @@ class Store:
 
 with job_context(load_settings()) as context:
     dying = replace(context, sessions=Sessions(context.sessions), derived=Store(context.derived))
-    getattr(jobs, task)(dying, recording=recording)
+    getattr(jobs, task)(dying, recording=recording, **more)
 """
 
 
@@ -132,7 +133,7 @@ class Room:
     def said(self, revision: int) -> list[tuple[int, str, str]]:
         return sorted((row.start_ms, row.channel, row.text) for row in self.rows(revision))
 
-    def killed(self, task: str, where: str, number: int) -> None:
+    def killed(self, task: str, where: str, times: int, **more: str | int) -> None:
         """Run a task in a process of its own that kills itself there."""
         names = {
             "TYNDAU_DATABASE__URL": self.settings.database.url.get_secret_value(),
@@ -143,8 +144,9 @@ class Room:
             "TYNDAU_STORAGE__EVIDENCE_BUCKET": self.settings.storage.evidence_bucket,
             "TYNDAU_STORAGE__DERIVED_BUCKET": self.settings.storage.derived_bucket,
             "TYNDAU_DATA_DIR": str(self.settings.data_dir),
+            "TYNDAU_RECOGNISER__PART_MINUTES": str(self.context.settings.recogniser.part_minutes),
         }
-        command = [sys.executable, "-c", DYING, task, self.recording, where, str(number)]
+        command = [sys.executable, "-c", DYING, task, self.recording, where, str(times), json.dumps(more)]
         done = subprocess.run(command, env=os.environ | names, capture_output=True, text=True, timeout=120)
         assert done.returncode == -signal.SIGKILL, done.stderr
 

@@ -174,6 +174,34 @@ def test_parts_are_heard_by_workers_and_put_together(long_room: Room) -> None:
         assert parts.progress(session, room.recording) is None
 
 
+@pytest.mark.crash
+@pytest.mark.model
+@pytest.mark.parametrize("where", ["before commit", "after commit"])
+def test_whoever_is_killed_at_a_part_loses_and_doubles_nothing(long_room: Room, where: str) -> None:
+    room = long_room
+    room.killed("final", where, 1)
+    assert (waiting(room) > 0) is (where == "after commit")
+    jobs.final(room.context, recording=room.recording)
+    with room.context.sessions() as session:
+        planned = parts.parts(session, room.recording)
+    numbers = [one.number for one in planned]
+    assert len(numbers) == waiting(room) >= 2
+    room.killed("part", where, 1, source="mics", number=numbers[-1])
+    assert (waiting(room) == len(numbers)) is (where == "before commit")
+    for number in reversed(numbers):
+        jobs.part(room.context, recording=room.recording, source="mics", number=number)
+    with room.context.sessions() as session:
+        said = [line for one in parts.parts(session, room.recording) for line in one.said or ()]
+    room.killed("final", where, 1)
+    assert (room.rows(FINAL) == []) is (where == "before commit")
+    jobs.final(room.context, recording=room.recording)
+    rows = room.rows(FINAL)
+    assert sorted(row.text for row in rows) == sorted(line["text"] for line in said)
+    assert len({(row.start_ms, row.channel) for row in rows}) == len(rows)
+    assert any(row.start_ms > 100_000 for row in rows)
+    assert waiting(room) == 0
+
+
 @pytest.mark.model
 def test_the_words_of_the_court_are_expected_after_the_names_of_the_case(room: Room) -> None:
     with room.context.sessions.begin() as session:
