@@ -156,10 +156,10 @@ def pieces() -> tuple[bytes, ...]:
     """The first 48 s of the sample hearing as the recorder writes it: a mono track a microphone, 6 s a file."""
     sound = whole(SAMPLE / "hearing.flac")
     step = SEGMENT_S * RATE
-    return tuple(_segment(sound[:, number * step : (number + 1) * step]) for number in range(SEGMENTS))
+    return tuple(segment(sound[:, number * step : (number + 1) * step]) for number in range(SEGMENTS))
 
 
-def _segment(sound: NDArray[np.int16]) -> bytes:
+def segment(sound: NDArray[np.int16]) -> bytes:
     body = io.BytesIO()
     with av.open(body, "w", format="mp4", options={"movflags": "empty_moov+default_base_moof"}) as container:
         streams = [container.add_stream("flac", rate=RATE, layout="mono") for _ in sound]
