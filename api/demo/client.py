@@ -23,10 +23,13 @@ class Client:
         """The JSON at `path`."""
         return self._answer(self._http.get(path, params=query))
 
+    def post(self, path: str, **body: Any) -> Any:
+        """The JSON answer to `body`."""
+        return self._answer(self._http.post(path, json=body))
+
     def command(self, hearing: str, kind: str) -> str:
         """Give the courtroom's agent a command; the command's id."""
-        answer = self._answer(self._http.post(f"/hearings/{hearing}/commands", json={"kind": kind}))
-        return str(answer["id"])
+        return str(self.post(f"/hearings/{hearing}/commands", kind=kind)["id"])
 
     def download(self, path: str, target: Path) -> Path:
         """Save what is at `path`."""

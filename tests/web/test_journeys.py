@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlparse
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -509,6 +510,43 @@ def test_a_film_and_the_text_are_prepared_and_loaded(
     rows.filter(has_text="PDF").get_by_role("button", name="Жою").click()
     expect(rows).to_have_count(len(kinds) - 1)
     assert not complaints
+
+
+# --- the state of the text ---------------------------------------------------------------------------
+
+
+def test_a_text_says_whether_people_stand_for_it(open_page: OpenPage, sitting: Sitting, shots: Path) -> None:
+    sitting.finish()
+    text = f"/recordings/{sitting.recording}/transcript"
+    pages = {"desktop": open_page(), "phone": open_page(PHONE)}
+    for page in pages.values():
+        open_player(page, sitting, "judge")
+    secretary, judge = sitting.secretary, sitting.judge
+
+    def look(state: str, note: str) -> None:
+        for name, page in pages.items():
+            page.reload()
+            expect(page.locator("article").first).to_be_visible()
+            expect(page.locator("header .state")).to_have_text(state)
+            expect(page.locator(".caution")).to_contain_text(note)
+            page.screenshot(path=shots / f"text-{state}-{name}.png")
+
+    look("Машина мәтіні", "Машина мәтіні, хаттама емес")
+    first, second, *_ = ({"seq": one["seq"], "since": one["since"]} for one in secretary.get(text)["utterances"])
+    changes = [{"do": "text", "line": first, "text": "Түзетілген жол."}, {"do": "confirm", "lines": [second]}]
+    secretary.post(f"{text}/changes", request=str(uuid4()), changes=changes)
+    look("Түзетілген", "әлі расталмаған")
+    expect(pages["desktop"].get_by_text("Түзетілген жол.")).to_be_visible()
+    expect(pages["desktop"].get_by_label("Бұл жолды адам тыңдап, растаған")).to_have_count(1)
+    newest = secretary.get(text)["revision"]
+    certified = secretary.post(f"{text}/certification", request=str(uuid4()), revision=newest)
+    look("Расталған", "Расталған: ")
+    judge.post(
+        f"{text}/signature", request=str(uuid4()), revision=certified["revision"], text_sha256=certified["text_sha256"]
+    )
+    look("Қол қойылған", "Қол қойылған: ")
+    judge.post(f"{text}/return", request=str(uuid4()), ground="Жолда қате қалды")
+    look("Түзетілген", "әлі расталмаған")
 
 
 # --- sealing -----------------------------------------------------------------------------------------
