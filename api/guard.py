@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from api.problems import Forged, NoSession
+from api.problems import Forged, NoSession, Unfinished
 from api.services import Services, Use
 from archive.db import audit, marks, rooms
 from archive.db.agents import Agent, agent_by_token
@@ -34,7 +34,21 @@ def cookie_name(services: Services) -> str:
 
 
 def signed_in(request: Request, services: Use) -> SignedIn:
-    """Whoever is signed in; what changes something needs the session's CSRF token.
+    """Whoever is signed in, all steps of that done; what changes something needs the session's CSRF token.
+
+    Raises:
+        NoSession: nobody.
+        Unfinished: a step of signing in is left.
+        Forged: a changing request without the token.
+    """
+    found = entering(request, services)
+    if found.step is not None:
+        raise Unfinished("signing in is not finished; go on with it")
+    return found
+
+
+def entering(request: Request, services: Use) -> SignedIn:
+    """Whoever is signed in or on the way to it.
 
     Raises:
         NoSession: nobody.
@@ -61,10 +75,12 @@ def _is_passive(request: Request) -> bool:
 
 def still_signed_in(request: Request, services: Services) -> SignedIn | None:
     """The same for a stream that goes on: None once the session has ended."""
-    return services.doorkeeper.who(_token(request, services), active=False)
+    found = services.doorkeeper.who(_token(request, services), active=False)
+    return found if found is not None and found.step is None else None
 
 
 Who = Annotated[SignedIn, Depends(signed_in)]
+Entering = Annotated[SignedIn, Depends(entering)]
 
 
 def check_origin(request: Request, public_url: str) -> None:

@@ -31,6 +31,10 @@ class NoSession(errors.NotSignedIn):
     """The request came without a living session."""
 
 
+class Unfinished(errors.NotSignedIn):
+    """The session's person has a step of signing in left."""
+
+
 class Forged(errors.Denied):
     """The request did not come from our own pages: wrong origin, or no CSRF token."""
 
@@ -82,6 +86,34 @@ FORGED = Kind(
     ("Сұрау қабылданбады", "Сұрау осы жүйенің беттерінен келген жоқ. Бетті жаңартыңыз."),
     ("Запрос отклонён", "Запрос пришёл не со страниц этой системы. Обновите страницу."),
     ("Request refused", "The request did not come from this system's pages. Reload the page."),
+)
+UNFINISHED = Kind(
+    401,
+    "AUTH-005",
+    ("Кіру аяқталмаған", "Кірудің тағы бір қадамы қалды. Кіру бетінде жалғастырыңыз."),
+    ("Вход не завершён", "Остался ещё один шаг входа. Продолжите на странице входа."),
+    ("Signing in is not finished", "A step of signing in is left. Go on at the sign-in page."),
+)
+WRONG_CODE = Kind(
+    400,
+    "AUTH-006",
+    ("Код сәйкес емес", "Код қате немесе қолданылған. Келесі кодты күтіңіз, телефон сағатын тексеріңіз."),
+    ("Код не подошёл", "Код неверен или уже использован. Дождитесь следующего и проверьте часы телефона."),
+    ("The code does not fit", "It is wrong or was used. Wait for the next one, and check the clock of your phone."),
+)
+WRONG_PASSWORD = Kind(
+    400,
+    "AUTH-007",
+    ("Құпиясөз қате", "Қазіргі құпиясөз дұрыс емес. Қайталап көріңіз."),
+    ("Неверный пароль", "Нынешний пароль неверен. Попробуйте ещё раз."),
+    ("Wrong password", "The current password is wrong. Try again."),
+)
+POOR_PASSWORD = Kind(
+    400,
+    "AUTH-008",
+    ("Басқа құпиясөз таңдаңыз", "8-ден 256 таңбаға дейін, бұрынғысы да, пайдаланушы аты да емес."),
+    ("Выберите другой пароль", "От 8 до 256 знаков, не прежний и не имя пользователя."),
+    ("Choose another password", "8 to 256 characters, neither the old one nor the user name."),
 )
 DENIED = Kind(
     403,
@@ -182,6 +214,7 @@ BROKEN = Kind(
 # The first class of an error's line of descent that stands here decides.
 KINDS: dict[type[BaseException], Kind] = {
     NoSession: NO_SESSION,
+    Unfinished: UNFINISHED,
     Forged: FORGED,
     TooLarge: TOO_LARGE,
     errors.NotSignedIn: SIGN_IN,
@@ -189,6 +222,9 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.Denied: DENIED,
     errors.Gone: GONE,
     errors.NotFound: NOT_FOUND,
+    errors.WrongCode: WRONG_CODE,
+    errors.WrongPassword: WRONG_PASSWORD,
+    errors.PoorPassword: POOR_PASSWORD,
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,
     Stale: STALE,

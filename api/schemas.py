@@ -35,13 +35,85 @@ class SignIn(Asked):
     password: Annotated[str, Field(min_length=1, max_length=256)]
 
 
+Password = Annotated[str, Field(min_length=1, max_length=256)]
+Code = Annotated[str, Field(min_length=6, max_length=32), AfterValidator(_no_nul)]
+
+
+class CodeGiven(Asked):
+    """Of the authenticator, or a recovery code."""
+
+    code: Code
+
+
+class EnrolmentAsked(Asked):
+    """With a `code` of the second factor that I have, if I have one."""
+
+    password: Password
+    code: Code | None = None
+
+
+class PasswordAndCode(Asked):
+    password: Password
+    code: Code
+
+
+class NewPassword(Asked):
+    current: Password
+    new: Password
+
+
 class Me(BaseModel):
+    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator."""
+
     id: UUID
     username: str
     display_name: str
     role: Role
     language: Literal["kk", "ru", "en"]
     csrf_token: str
+    step: Literal["second_factor", "password", "enrol"] | None
+
+
+class SecondFactor(BaseModel):
+    """`required`: my role cannot go without."""
+
+    enrolled: bool
+    required: bool
+    recovery_codes_left: int
+
+
+class Enrolment(BaseModel):
+    """To scan or to type into an authenticator. `qr`: rows of 0 and 1, without the quiet border."""
+
+    secret: str
+    uri: str
+    qr: list[str]
+
+
+class Enrolled(BaseModel):
+    """`recovery_codes` are shown only now."""
+
+    me: Me
+    recovery_codes: list[str]
+
+
+class RecoveryCodes(BaseModel):
+    recovery_codes: list[str]
+
+
+class Device(BaseModel):
+    """One of my sessions. `client` is what the browser calls itself."""
+
+    id: str
+    created_utc: str
+    used_utc: str
+    address: str
+    client: str
+    current: bool
+
+
+class Ended(BaseModel):
+    sessions: int
 
 
 class Problem(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Annotated
 
 from fastapi import Depends
@@ -12,9 +13,12 @@ from starlette.requests import HTTPConnection
 
 from api.viewings import Viewings
 from api.watching import Watchers
-from archive.accounts import Doorkeeper, Throttle
 from archive.db.session import Sessions, conninfo, make_sessions
+from archive.db.sessions import Limits
+from archive.domain.access import Role
+from archive.doorkeeper import Doorkeeper, Throttle
 from archive.publish.live import Live
+from archive.second_factor import KEY_FILE, Vault
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
 from config.clock import Clock, SystemClock
@@ -54,8 +58,12 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     doorkeeper = Doorkeeper(
         sessions,
         clock,
-        idle=timedelta(minutes=settings.api.session_idle_minutes),
-        absolute=timedelta(hours=settings.api.session_hours),
+        cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE)),
+        Limits(
+            idle=timedelta(minutes=settings.api.session_idle_minutes),
+            absolute=timedelta(hours=settings.api.session_hours),
+            second_factor=frozenset(map(Role, settings.api.second_factor_roles)),
+        ),
         attempts=settings.api.sign_in_attempts,
     )
     evidence = open_store(settings.storage, settings.storage.evidence_bucket)

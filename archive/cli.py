@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from archive import accounts
-from archive.db import audit, enrolments
+from archive.db import audit, enrolments, second_factors, sessions
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
 from archive.domain.enrolment import groups
@@ -18,6 +18,7 @@ from archive.domain.wall import iso
 from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
 from archive.jobs.worker import run_worker
+from config.clock import SystemClock
 from config.log import configure
 from config.settings import load_settings
 
@@ -58,12 +59,11 @@ def user() -> None:
 def user_add(
     username: str, role: str, display_name: str, court: str | None, language: str, password_stdin: bool
 ) -> None:
-    """Add an account.
+    """Add an account; the password is good for the first sign-in, which asks for an own one.
 
     Example: pwgen 16 1 | tyndau user add aigul --role judge --name "Айгүл Қасымова" --court saryarka --password-stdin
     """
-    sessions = make_sessions(load_settings(), pool_size=1)
-    with sessions.begin() as session:
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
         accounts.add_user(
             session,
             username=username,
@@ -72,8 +72,41 @@ def user_add(
             role=Role(role),
             court=court,
             language=language,
+            must_change=True,
         )
-    click.echo(f"{username.lower()} may sign in.")
+    click.echo(f"{username.lower()} may sign in, and chooses a password then.")
+
+
+@user.command("password")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def user_password(username: str, password_stdin: bool) -> None:
+    """Give somebody a password for the next sign-in, which asks for an own one. Ends all of the person's sessions.
+
+    Example: pwgen 16 1 | tyndau user password aigul --password-stdin
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        person = accounts.reset_password(session, username, _password(password_stdin))
+        ended = sessions.end_others(session, person.id, "", SystemClock().utc())
+        audit.write(session, audit.Entry("user.password", True, "command line", data={"user": person.username}))
+    click.echo(f"{person.username} chooses a password at the next sign-in; {ended} sessions have ended.")
+
+
+@user.command("reset-second-factor")
+@click.argument("username")
+def user_reset_second_factor(username: str) -> None:
+    """Take a lost authenticator off an account, recovery codes too. Ends all of the person's sessions.
+
+    Make sure who asks for it: from then on the password alone signs in, until a new one is set up.
+
+    Example: tyndau user reset-second-factor aigul
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        person = accounts.whose(session, username)
+        second_factors.remove(session, person.id)
+        ended = sessions.end_others(session, person.id, "", SystemClock().utc())
+        audit.write(session, audit.Entry("user.second_factor", True, "command line", data={"user": person.username}))
+    click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
 
 
 @click.group()

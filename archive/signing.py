@@ -6,7 +6,6 @@ Keys are PEM files that `openssl pkeyutl` reads; a signature is the raw 64 bytes
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from archive.domain.errors import Damaged, Misconfigured
+from config.files import write_once
 
 
 class Verifier:
@@ -77,7 +77,7 @@ class Signer:
         """
         try:
             if not path.exists():
-                _write_new(path, cls.generate())
+                write_once(path, cls.generate().private_pem())
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (OSError, ValueError, TypeError) as error:
             raise Misconfigured(
@@ -100,25 +100,3 @@ class Signer:
         return self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-
-
-def _write_new(path: Path, signer: Signer) -> None:
-    """Write the key unless another process was first: a whole file appears, or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(signer.private_pem())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        return
-    finally:
-        temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

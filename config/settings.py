@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
@@ -66,6 +66,9 @@ class Keeping(Section):
     time_zone: str = "Asia/Almaty"  # in which a hearing's day is reckoned, and with it the class that was valid
 
 
+Staff = Literal["operator", "secretary", "judge", "admin", "archivist", "auditor"]
+
+
 class Api(Section):
     """The web server."""
 
@@ -75,6 +78,7 @@ class Api(Section):
     session_idle_minutes: int = Field(60, ge=1)
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
+    second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with an authenticator too
     agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
     late_minutes: float = Field(10, ge=0)  # a hearing that is so late and not recorded raises ROM-002
     alarm_days: int = Field(365, ge=1)  # how long the alarms of rooms are kept once they are over

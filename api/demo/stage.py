@@ -54,7 +54,9 @@ def running(base: Settings, folder: Path, show: Show, port: int | None, now: dat
         hearing, token = _prepare(sessions, people, now)
         sessions.kw["bind"].dispose()
         env = environment(settings)
-        url = _serve(children, env, port)
+        url = _serve(
+            children, {**env, "TYNDAU_API__SECOND_FACTOR_ROLES": "[]"}, port
+        )  # its passwords are on the screen
         worker = _start(children, "worker", ["worker"], env)
         os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
         at_agent = environment(settings.model_copy(update={"storage": servers.agent_storage(court.COURTROOM)}))

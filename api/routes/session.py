@@ -1,54 +1,135 @@
-"""Signing in and out."""
+"""Signing in and out: password, second factor, my other sessions."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from api import schemas as s
-from api.guard import Who, cookie_name
-from api.services import Use
-from archive.accounts import NewSession
-from archive.db.people import Person
+from api.guard import Entering, Who, cookie_name
+from api.services import Services, Use
+from archive.db.sessions import SignedIn
+from archive.domain.wall import iso
+from archive.doorkeeper import Opened
+from archive.second_factor import qr_rows
 
 router = APIRouter(prefix="/session", tags=["session"])
 
 
 @router.post("")
 def sign_in(asked: s.SignIn, request: Request, response: Response, services: Use) -> s.Me:
-    """Begin a session: a new token in the cookie, whatever cookie came."""
+    """Begin a session: a new token in the cookie, whatever cookie came.
+
+    Where a `step` is left it opens nothing but that.
+    """
     address = request.client.host if request.client else "unknown"
-    made = services.doorkeeper.sign_in(asked.username, asked.password, address)
-    response.set_cookie(
-        cookie_name(services), made.token, httponly=True, samesite="strict", secure=services.secure, path="/"
-    )
-    return _me(made)
+    client = request.headers.get("user-agent", "")
+    return _entered(services, response, services.doorkeeper.sign_in(asked.username, asked.password, address, client))
 
 
 @router.get("")
-def me(who: Who) -> s.Me:
-    """Who is signed in."""
-    return _shown(who.person, who.csrf_token)
+def me(who: Entering) -> s.Me:
+    """Who is signed in, or on the way to it."""
+    return _me(who)
 
 
 @router.delete("", status_code=204)
-def sign_out(who: Who, response: Response, services: Use) -> None:
+def sign_out(who: Entering, response: Response, services: Use) -> None:
     """End the session at the server; its token opens nothing any more."""
     services.doorkeeper.sign_out(who)
     response.delete_cookie(cookie_name(services), path="/", secure=services.secure, httponly=True, samesite="strict")
 
 
-def _me(made: NewSession) -> s.Me:
-    return _shown(made.person, made.csrf_token)
+@router.post("/second-factor")
+def second_factor(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Me:
+    """Go on with signing in: a code of the authenticator, or a recovery code."""
+    return _entered(services, response, services.doorkeeper.second_factor(who, asked.code))
 
 
-def _shown(person: Person, csrf_token: str) -> s.Me:
+@router.get("/second-factor")
+def my_second_factor(who: Who, services: Use) -> s.SecondFactor:
+    """Whether I have a second factor, and have to."""
+    found = services.doorkeeper.standing(who)
+    return s.SecondFactor(
+        enrolled=found.enrolled, required=found.required, recovery_codes_left=found.recovery_codes_left
+    )
+
+
+@router.delete("/second-factor", status_code=204)
+def remove_second_factor(asked: s.PasswordAndCode, who: Who, services: Use) -> None:
+    """Go without a second factor, where my role may."""
+    services.doorkeeper.remove_second_factor(who, asked.password, asked.code)
+
+
+@router.post("/second-factor/enrolment")
+def begin_enrolment(asked: s.EnrolmentAsked, who: Entering, services: Use) -> s.Enrolment:
+    """A new secret for my authenticator; it takes effect with its first code."""
+    shown = services.doorkeeper.begin_enrolment(who, asked.password, asked.code or "")
+    return s.Enrolment(secret=shown.secret, uri=shown.uri, qr=list(qr_rows(shown.uri)))
+
+
+@router.put("/second-factor/enrolment")
+def finish_enrolment(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Enrolled:
+    """Take the new secret into use with its first code; my other sessions end, and I get ten recovery codes."""
+    opened, codes = services.doorkeeper.finish_enrolment(who, asked.code)
+    return s.Enrolled(me=_entered(services, response, opened), recovery_codes=codes)
+
+
+@router.post("/recovery-codes")
+def new_recovery_codes(asked: s.CodeGiven, who: Who, services: Use) -> s.RecoveryCodes:
+    """Ten new recovery codes instead of the old ones."""
+    return s.RecoveryCodes(recovery_codes=services.doorkeeper.new_recovery_codes(who, asked.code))
+
+
+@router.put("/password")
+def change_password(asked: s.NewPassword, who: Entering, response: Response, services: Use) -> s.Me:
+    """Another password; all my other sessions end."""
+    return _entered(services, response, services.doorkeeper.change_password(who, asked.current, asked.new))
+
+
+@router.get("/devices")
+def devices(who: Who, services: Use) -> list[s.Device]:
+    """Where I am signed in."""
+    return [
+        s.Device(
+            id=one.id,
+            created_utc=iso(one.created_utc),
+            used_utc=iso(one.used_utc),
+            address=one.address,
+            client=one.client,
+            current=one.token_sha256 == who.token_sha256,
+        )
+        for one in services.doorkeeper.devices(who)
+    ]
+
+
+@router.delete("/devices")
+def end_other_devices(who: Who, services: Use) -> s.Ended:
+    """Sign me out everywhere but here."""
+    return s.Ended(sessions=services.doorkeeper.end_other_devices(who))
+
+
+@router.delete("/devices/{device}", status_code=204)
+def end_device(device: str, who: Who, services: Use) -> None:
+    """Sign me out there."""
+    services.doorkeeper.end_device(who, device)
+
+
+def _entered(services: Services, response: Response, opened: Opened) -> s.Me:
+    response.set_cookie(
+        cookie_name(services), opened.token, httponly=True, samesite="strict", secure=services.secure, path="/"
+    )
+    return _me(opened.signed_in)
+
+
+def _me(who: SignedIn) -> s.Me:
     return s.Me.model_validate(
         {
-            "id": person.id,
-            "username": person.username,
-            "display_name": person.display_name,
-            "role": person.role,
-            "language": person.language,
-            "csrf_token": csrf_token,
+            "id": who.person.id,
+            "username": who.person.username,
+            "display_name": who.person.display_name,
+            "role": who.person.role,
+            "language": who.person.language,
+            "csrf_token": who.csrf_token,
+            "step": who.step,
         }
     )

@@ -55,6 +55,7 @@ def insert_person(
     court: uuid.UUID | None,
     language: str,
     password_hash: str | None,
+    must_change: bool = False,
 ) -> uuid.UUID | None:
     """The new account's id; None when the name is taken."""
     values = {
@@ -64,6 +65,7 @@ def insert_person(
         "court_id": court,
         "language": language,
         "password_hash": password_hash,
+        "must_change_password": must_change,
     }
     return session.scalar(insert(t.User).values(values).on_conflict_do_nothing().returning(t.User.id))
 
@@ -71,6 +73,11 @@ def insert_person(
 def set_password_hash(session: Session, person: uuid.UUID, password_hash: str) -> None:
     """Replace the hash."""
     session.execute(update(t.User).where(t.User.id == person).values(password_hash=password_hash))
+
+
+def set_must_change(session: Session, person: uuid.UUID, must_change: bool) -> None:
+    """Whether the next sign-in begins with choosing a password."""
+    session.execute(update(t.User).where(t.User.id == person).values(must_change_password=must_change))
 
 
 def disable(session: Session, person: uuid.UUID) -> None:

@@ -3,51 +3,136 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
 from archive.db.people import Person, person_of
+from archive.domain.access import Role
+
+_SHOWN_CHARS = 16  # of a token's SHA-256: enough to tell one person's sessions apart, opens nothing
+_CLIENT_CHARS = 200
+
+
+class Step(StrEnum):
+    """What a person has to do before a session opens anything."""
+
+    SECOND_FACTOR = "second_factor"  # give a code of the authenticator
+    PASSWORD = "password"  # noqa: S105 -- choose an own one: somebody else has set this one
+    ENROL = "enrol"  # set up an authenticator: the role needs one
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A living session and whose it is."""
+    """A living session and whose it is; with a `step` left it opens nothing but that step."""
 
     token_sha256: str
     person: Person
     csrf_token: str
     used_utc: datetime
+    step: Step | None = None
 
 
-def insert_session(session: Session, token_sha256: str, person: uuid.UUID, csrf_token: str, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When sessions end, and which roles need a second factor."""
+
+    idle: timedelta
+    absolute: timedelta
+    second_factor: Collection[Role] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a session begins with. `second`: the second factor was given."""
+
+    token_sha256: str
+    csrf_token: str
+    address: str
+    client: str = ""
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A living session as its person sees it."""
+
+    id: str
+    created_utc: datetime
+    used_utc: datetime
+    address: str
+    client: str
+    token_sha256: str
+
+
+def insert_session(session: Session, person: uuid.UUID, made: NewSession, now: datetime) -> None:
     """A new session, in use from `now`."""
     session.add(
-        t.Session(token_sha256=token_sha256, user_id=person, csrf_token=csrf_token, created_utc=now, used_utc=now)
+        t.Session(
+            token_sha256=made.token_sha256,
+            user_id=person,
+            csrf_token=made.csrf_token,
+            created_utc=now,
+            used_utc=now,
+            address=made.address,
+            client=made.client[:_CLIENT_CHARS].replace("\x00", ""),
+            second_utc=now if made.second else None,
+        )
     )
     session.flush()
 
 
-def living(session: Session, token_sha256: str, now: datetime, idle: timedelta, absolute: timedelta) -> SignedIn | None:
+def renew(session: Session, old: str, token_sha256: str, csrf_token: str, now: datetime, *, second: bool) -> None:
+    """Give a living session another token: what was known before opens nothing any more. Its age stays.
+
+    `second`: the second factor was given now.
+    """
+    values: dict[str, object] = {"token_sha256": token_sha256, "csrf_token": csrf_token, "used_utc": now}
+    if second:
+        values["second_utc"] = now
+    session.execute(update(t.Session).where(t.Session.token_sha256 == old, *_not_ended()).values(values))
+
+
+def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -> SignedIn | None:
     """The session of a token unless it ended, idled too long, grew too old, or its account is disabled."""
     found = session.execute(
-        select(t.Session, t.User)
+        select(t.Session, t.User, t.SecondFactor.secret)
         .join(t.User, t.User.id == t.Session.user_id)
-        .where(
-            t.Session.token_sha256 == token_sha256,
-            t.Session.ended_utc.is_(None),
-            t.Session.used_utc > now - idle,
-            t.Session.created_utc > now - absolute,
-            t.User.disabled_utc.is_(None),
-        )
+        .outerjoin(t.SecondFactor, t.SecondFactor.user_id == t.User.id)
+        .where(t.Session.token_sha256 == token_sha256, *_alive(now, limits), t.User.disabled_utc.is_(None))
     ).first()
     if found is None:
         return None
-    row, user = found
-    return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc)
+    row, user, secret = found
+    step = _step(row, user, secret is not None, limits)
+    return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc, step)
+
+
+def _step(row: t.Session, user: t.User, enrolled: bool, limits: Limits) -> Step | None:
+    if enrolled and row.second_utc is None:
+        return Step.SECOND_FACTOR
+    if user.must_change_password:
+        return Step.PASSWORD
+    if not enrolled and Role(user.role) in limits.second_factor:
+        return Step.ENROL
+    return None
+
+
+def devices(session: Session, person: uuid.UUID, now: datetime, limits: Limits) -> list[Device]:
+    """A person's living sessions, the last used first."""
+    query = select(t.Session).where(t.Session.user_id == person, *_alive(now, limits))
+    rows = session.scalars(query.order_by(t.Session.used_utc.desc(), t.Session.token_sha256))
+    return [
+        Device(
+            row.token_sha256[:_SHOWN_CHARS], row.created_utc, row.used_utc, row.address, row.client, row.token_sha256
+        )
+        for row in rows
+    ]
 
 
 def touch(session: Session, token_sha256: str, now: datetime) -> None:
@@ -58,7 +143,26 @@ def touch(session: Session, token_sha256: str, now: datetime) -> None:
 def end(session: Session, token_sha256: str, now: datetime) -> None:
     """End a session; ending it twice keeps the first time."""
     session.execute(
-        update(t.Session)
-        .where(t.Session.token_sha256 == token_sha256, t.Session.ended_utc.is_(None))
-        .values(ended_utc=now)
+        update(t.Session).where(t.Session.token_sha256 == token_sha256, *_not_ended()).values(ended_utc=now)
     )
+
+
+def end_one(session: Session, person: uuid.UUID, device: str, now: datetime) -> bool:
+    """End one of a person's sessions by the id it is shown with; whether there was one."""
+    shown = func.left(t.Session.token_sha256, _SHOWN_CHARS) == device
+    query = update(t.Session).where(t.Session.user_id == person, shown, *_not_ended())
+    return bool(session.scalars(query.values(ended_utc=now).returning(t.Session.user_id)).all())
+
+
+def end_others(session: Session, person: uuid.UUID, kept: str, now: datetime) -> int:
+    """End all of a person's sessions but the one with this hash; how many those were."""
+    query = update(t.Session).where(t.Session.user_id == person, t.Session.token_sha256 != kept, *_not_ended())
+    return len(session.scalars(query.values(ended_utc=now).returning(t.Session.user_id)).all())
+
+
+def _not_ended() -> tuple[ColumnElement[bool]]:
+    return (t.Session.ended_utc.is_(None),)
+
+
+def _alive(now: datetime, limits: Limits) -> tuple[ColumnElement[bool], ...]:
+    return (*_not_ended(), t.Session.used_utc > now - limits.idle, t.Session.created_utc > now - limits.absolute)

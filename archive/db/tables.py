@@ -263,8 +263,31 @@ class User(Base):
     court_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("courts.id"))  # null for parties
     language: Mapped[str]  # kk, ru, en
     password_hash: Mapped[str | None]
+    must_change_password: Mapped[bool] = mapped_column(
+        Boolean, server_default=text("false")
+    )  # somebody else has chosen it
     created_utc: Mapped[datetime] = _now()
     disabled_utc: Mapped[datetime | None]
+
+
+class SecondFactor(Base):
+    """What a person's authenticator makes codes from, encrypted by archive.second_factor; null = not (yet)."""
+
+    __tablename__ = "second_factors"
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    secret: Mapped[str | None]
+    pending: Mapped[str | None]  # shown, not confirmed by a code yet
+    since_utc: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # a code is good once
+
+
+class RecoveryCode(Base):
+    """For whoever has lost the authenticator; good once."""
+
+    __tablename__ = "recovery_codes"
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    code_sha256: Mapped[str] = mapped_column(primary_key=True)
+    used_utc: Mapped[datetime | None]
 
 
 class Participant(Base):
@@ -307,6 +330,9 @@ class Session(Base):
     created_utc: Mapped[datetime]
     used_utc: Mapped[datetime]
     ended_utc: Mapped[datetime | None]
+    second_utc: Mapped[datetime | None]  # when the second factor was given; null = it was not
+    address: Mapped[str] = mapped_column(server_default=text("''"))
+    client: Mapped[str] = mapped_column(server_default=text("''"))  # what the browser calls itself
     __table_args__ = (Index(None, "user_id"),)
 
 

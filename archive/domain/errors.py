@@ -41,6 +41,18 @@ class Denied(TyndauError):
     """The caller may know of it but may not do this."""
 
 
+class WrongCode(BadInput):
+    """A code of an authenticator, or a recovery code, that is not good (any more)."""
+
+
+class WrongPassword(BadInput):
+    """A person who is signed in gave a wrong password."""
+
+
+class PoorPassword(BadInput):
+    """A new password that cannot be."""
+
+
 class NotSignedIn(TyndauError):
     """Nobody is signed in, or what was given to sign in is wrong."""
 

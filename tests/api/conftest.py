@@ -13,6 +13,7 @@ from api.server import Server, bind
 from api.services import Services
 from archive.db.session import upgrade
 from archive.embedded import embedded
+from config.clock import Clock
 from config.settings import Api, Settings
 from tests.api.world import Court, Person, SignedIn, make_court, sign_in
 from tests.waiting import wait_for
@@ -23,7 +24,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]
     """Settings of an empty, migrated database and an empty store, both running."""
     folder: Path = tmp_path_factory.mktemp("servers")
     with embedded(folder) as servers:
-        base = Settings(api=Api(sign_in_attempts=5))
+        base = Settings(api=Api(sign_in_attempts=5, second_factor_roles=()))
         settings = servers.settings(base)
         upgrade(settings)
         yield settings
@@ -32,8 +33,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]
 class Running:
     """The application in a thread."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.app = create_app(settings)
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.app = create_app(settings, clock)
         self.services: Services = self.app.state.services
         socket = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"

@@ -126,6 +126,16 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
     ("DELETE", "/api/v1/session"): "own session",
+    ("POST", "/api/v1/session/second-factor"): "own session",
+    ("GET", "/api/v1/session/second-factor"): "own session",
+    ("DELETE", "/api/v1/session/second-factor"): "own session",
+    ("POST", "/api/v1/session/second-factor/enrolment"): "own session",
+    ("PUT", "/api/v1/session/second-factor/enrolment"): "own session",
+    ("POST", "/api/v1/session/recovery-codes"): "own session",
+    ("PUT", "/api/v1/session/password"): "own session",
+    ("GET", "/api/v1/session/devices"): "own session",
+    ("DELETE", "/api/v1/session/devices"): "own session",
+    ("DELETE", "/api/v1/session/devices/{device}"): "own session",
     ("GET", "/api/v1/hearings"): "filtered in SQL",
     ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
     ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
@@ -201,6 +211,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
 def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
+    values["{device}"] = "0" * 16
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)

@@ -12,8 +12,13 @@ from api.demo.client import Client
 from api.demo.media import sample_show
 from api.demo.play import Course
 from api.demo.stage import running
+from archive import accounts
+from archive.db.session import Sessions, upgrade
+from archive.domain.access import Role
+from archive.embedded import embedded
 from config.clock import SystemClock
-from config.settings import Settings
+from config.settings import Api, Settings
+from tests.api.conftest import Running
 
 RECORDED_S = 45.0  # long enough for several voices and a page of text
 
@@ -25,6 +30,40 @@ class DemoCourt:
     base_url: str
     accounts: dict[str, tuple[str, str]]
     recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """A court whose judges need a second factor."""
+
+    url: str
+    sessions: Sessions
+
+    def add(self, username: str) -> tuple[str, str]:
+        """A judge's account as an administrator makes it: its name and first password."""
+        password = "first password"
+        with self.sessions.begin() as session:
+            accounts.add_user(
+                session,
+                username=username,
+                password=password,
+                display_name="Айгүл Қасымова",
+                role=Role.JUDGE,
+                language="kk",
+                must_change=True,
+            )
+        return username, password
+
+
+@pytest.fixture(scope="module")
+def strict_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strict]:
+    """An empty court on servers of its own."""
+    with embedded(tmp_path_factory.mktemp("strict")) as servers:
+        settings = servers.settings(Settings(api=Api(second_factor_roles=("judge",))))
+        upgrade(settings)
+        one = Running(settings)
+        yield Strict(one.url, one.services.sessions)
+        assert one.stop()
 
 
 @dataclass(slots=True)

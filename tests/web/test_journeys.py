@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +17,13 @@ from urllib.parse import parse_qs, urlparse
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Page, expect
 
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
-from tests.web.conftest import Sitting
+from tests.web.conftest import Sitting, Strict
 
 pytestmark = pytest.mark.browser
 
@@ -510,6 +514,75 @@ def test_a_film_and_the_text_are_prepared_and_loaded(
     rows.filter(has_text="PDF").get_by_role("button", name="Жою").click()
     expect(rows).to_have_count(len(kinds) - 1)
     assert not complaints
+
+
+# --- password and second factor ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_first_sign_in_goes_through_all_steps(
+    screen: Screen,
+    open_page: OpenPage,
+    strict_court: Strict,
+    shots: Path,
+    accessibility: Check,
+    complaints: list[Complaint],
+) -> None:
+    username, password = strict_court.add(f"judge-{screen.name}")
+    page = open_page(screen)
+    enter(page, strict_court.url, username, password, "/search?q=сот")
+    expect(page.get_by_role("heading", name="Өз құпиясөзіңізді қойыңыз")).to_be_visible()
+    page.screenshot(path=shots / f"first-password-{screen.name}.png")
+    page.locator("input[name=new]").fill(username)
+    page.locator("input[name=new]").press("Enter")
+    expect(page.locator("#content").get_by_role("alert")).to_contain_text("пайдаланушы аты да емес")
+    page.locator("input[name=new]").fill("жаңа ұзын құпиясөз")
+    page.locator("input[name=new]").press("Enter")
+    expect(page.get_by_role("heading", name="Кірудің екінші қадамын қосыңыз")).to_be_visible()
+    expect(page.get_by_role("img", name="Сканерлеуге арналған сурет")).to_be_visible()
+    totp = authenticator(page.locator("code").inner_text())
+    assert accessibility(page) == []
+    page.screenshot(path=shots / f"enrol-{screen.name}.png", full_page=True)
+    page.locator("input[name=code]").fill(now(totp))
+    page.locator("input[name=code]").press("Enter")
+    codes = page.get_by_role("region", name="Қосалқы кодтарды сақтаңыз").get_by_role("listitem")
+    expect(codes).to_have_count(10)
+    kept = codes.all_inner_texts()
+    page.screenshot(path=shots / f"recovery-{screen.name}.png", full_page=True)
+    page.get_by_role("button", name="Кодтар сақталды").click()
+    expect(page).to_have_url(re.compile("/search"))  # where the person wanted to go
+    page.get_by_role("button", name="Шығу").click()
+    enter(page, strict_court.url, username, "жаңа ұзын құпиясөз")
+    expect(page.get_by_role("heading", name="Растау коды")).to_be_visible()
+    page.screenshot(path=shots / f"code-{screen.name}.png")
+    page.locator("input[name=code]").fill("000000")
+    page.locator("input[name=code]").press("Enter")
+    expect(page.locator("#content").get_by_role("alert")).to_contain_text("Код қате")
+    page.reload()  # the step waits
+    page.get_by_role("button", name="Қосалқы кодпен кіру").click()
+    page.locator("input[name=recovery]").fill(kept[0].lower())
+    page.locator("input[name=recovery]").press("Enter")
+    page.get_by_role("link", name=re.compile("Тіркелгі")).click()
+    expect(page.get_by_text("Қалған қосалқы код: 9")).to_be_visible()
+    expect(page.get_by_text("Осы құрылғы")).to_be_visible()
+    assert accessibility(page) == []
+    page.screenshot(path=shots / f"account-{screen.name}.png", full_page=True)
+    assert not complaints
+
+
+def enter(page: Page, url: str, username: str, password: str, path: str = "/") -> None:
+    page.goto(url + path)
+    page.locator("input[name=username]").fill(username)
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[name=password]").press("Enter")
+
+
+def authenticator(secret: str) -> TOTP:
+    return TOTP(base64.b32decode(secret.replace(" ", "")), 6, SHA1(), 30)  # noqa: S303
+
+
+def now(totp: TOTP) -> str:
+    return totp.generate(int(time.time())).decode()
 
 
 # --- the state of the text ---------------------------------------------------------------------------

@@ -21,6 +21,7 @@ const SHARED = new Set([
   'transcript',
   'pausePassed',
   'copies.camera',
+  'enter.unknownBrowser',
   'console.checkWhat.channel',
 ]);
 const sharedUnder = (path: string): boolean =>

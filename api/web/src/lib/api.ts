@@ -3,6 +3,8 @@ import { speech } from '../messages/index.svelte';
 import type {
   Command,
   CommandState,
+  Device,
+  Enrolment,
   Export,
   ExportKind,
   ExportLanguage,
@@ -16,6 +18,7 @@ import type {
   Recording,
   Room,
   SearchAnswer,
+  SecondFactor,
   Transcript,
 } from './types';
 
@@ -113,6 +116,23 @@ export const api = {
     ask<Me>('POST', address('/session'), { body: { username, password } }),
   me: () => get<Me>('/session'),
   signOut: () => ask<void>('DELETE', address('/session')),
+  giveCode: (code: string) => ask<Me>('POST', address('/session/second-factor'), { body: { code } }),
+  changePassword: (current: string, password: string) =>
+    ask<Me>('PUT', address('/session/password'), { body: { current, new: password } }),
+  secondFactor: (signal?: AbortSignal) => get<SecondFactor>('/session/second-factor', {}, signal),
+  beginEnrolment: (password: string, code: string | null) =>
+    ask<Enrolment>('POST', address('/session/second-factor/enrolment'), { body: { password, code } }),
+  finishEnrolment: (code: string) =>
+    ask<{ me: Me; recovery_codes: string[] }>('PUT', address('/session/second-factor/enrolment'), {
+      body: { code },
+    }),
+  removeSecondFactor: (password: string, code: string) =>
+    ask<void>('DELETE', address('/session/second-factor'), { body: { password, code } }),
+  newRecoveryCodes: (code: string) =>
+    ask<{ recovery_codes: string[] }>('POST', address('/session/recovery-codes'), { body: { code } }),
+  devices: (signal?: AbortSignal) => get<Device[]>('/session/devices', {}, signal),
+  endDevice: (id: string) => ask<void>('DELETE', address(`/session/devices/${part(id)}`)),
+  endOtherDevices: () => ask<{ sessions: number }>('DELETE', address('/session/devices')),
   hearings: (
     query: {
       from?: string;

@@ -9,6 +9,10 @@ const RETRY_MS = 3000;
 class Session {
   /** undefined until the server has said. */
   me = $state<Me | null | undefined>(undefined);
+  /** Whoever is on the way in: signed in, but a step is left. */
+  entering = $state<Me | null>(null);
+  /** The password just given: a step may need it once more. Forgotten as soon as all steps are done. */
+  password = '';
   /** A session ended by itself; the sign-in page says so. */
   expired = $state(false);
   online = $state(true);
@@ -36,8 +40,35 @@ class Session {
   }
 
   async signIn(username: string, password: string): Promise<void> {
-    this.#enter(await api.signIn(username, password));
+    const me = await api.signIn(username, password);
+    this.password = password;
+    this.#enter(me);
     this.expired = false;
+    if (!me.step) this.#arrive();
+  }
+
+  /** A step was done; go on to the next, or in. */
+  proceed(me: Me): void {
+    this.#enter(me);
+    if (!me.step) this.#arrive();
+  }
+
+  /** The session goes on under other tokens. */
+  renew(me: Me): void {
+    this.#enter(me);
+  }
+
+  /** Not this person: begin anew. */
+  async leave(): Promise<void> {
+    try {
+      await api.signOut();
+    } finally {
+      this.entering = null;
+      this.password = '';
+    }
+  }
+
+  #arrive(): void {
     router.go(safeReturn(router.query.get('next')), { replace: true });
   }
 
@@ -52,9 +83,10 @@ class Session {
 
   /** The server no longer knows this session: sign in and come back here. */
   end(): void {
-    if (!this.me) return;
+    if (!this.me && !this.entering) return;
     this.expired = true;
     this.me = null;
+    this.entering = null;
   }
 
   lose(): void {
@@ -81,7 +113,9 @@ class Session {
   #enter(me: Me): void {
     setCsrf(me.csrf_token);
     speech.suggest(me.language);
-    this.me = me;
+    this.entering = me.step ? me : null;
+    this.me = me.step ? null : me;
+    if (!me.step) this.password = '';
   }
 }
 

@@ -13,6 +13,32 @@ export interface Me {
   role: Role;
   language: Language;
   csrf_token: string;
+  /** What is left to do before anything opens. */
+  step: Step | null;
+}
+
+export type Step = 'second_factor' | 'password' | 'enrol';
+
+export interface SecondFactor {
+  enrolled: boolean;
+  required: boolean;
+  recovery_codes_left: number;
+}
+
+/** `qr`: rows of 0 and 1, without the quiet border. */
+export interface Enrolment {
+  secret: string;
+  uri: string;
+  qr: string[];
+}
+
+export interface Device {
+  id: string;
+  created_utc: string;
+  used_utc: string;
+  address: string;
+  client: string;
+  current: boolean;
 }
 
 /** An RFC 9457 problem; `title` and `detail` come in the caller's language. */
