@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
+from archive import accounts
+from archive.db import second_factors
 from archive.db import tables as t
 from archive.db.session import Sessions
+from archive.db.sessions import NewSession, insert_session
+from archive.domain.access import Role
 from archive.jobs.defer import defer
 from config.settings import Settings
 from tests.archive.test_jobs import environment
@@ -38,9 +43,36 @@ def test_user_add(database: Settings, sessions: Sessions) -> None:
         assert (user.username, user.role, user.display_name) == ("aigul", "judge", "Айгүл Қасымова")
         assert user.password_hash
         assert user.password_hash.startswith("$argon2id$")
+        assert user.must_change_password
     again = tyndau(*words, env=environment(database), typed="correct horse battery\n")
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
     assert "taken" in again.stderr
+
+
+def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, sessions: Sessions) -> None:
+    now = datetime.now(UTC)
+    with sessions.begin() as session:
+        user = accounts.add_user(
+            session, username="asel", password="correct horse battery", display_name="Асель", role=Role.SECRETARY
+        )
+        begun = NewSession("0" * 64, "csrf", "127.0.0.1", second=True)
+        insert_session(session, user, begun, now)
+        session.add(t.SecondFactor(user_id=user, secret="x", since_utc=now))
+        session.flush()
+        second_factors.set_recovery_codes(session, user, ["0" * 64])
+    lost = tyndau("user", "reset-second-factor", "Asel", env=environment(database))
+    assert (lost.returncode, lost.stdout) == (0, "asel signs in without a second factor; 1 sessions have ended.\n")
+    words = ("user", "password", "asel", "--password-stdin")
+    assert tyndau(*words, env=environment(database), typed="another horse battery\n").returncode == 0
+    with sessions() as session:
+        assert second_factors.factor(session, user) == second_factors.Factor()
+        assert second_factors.recovery_codes_left(session, user) == 0
+        assert session.get_one(t.User, user).must_change_password
+        assert accounts.authenticate(session, "asel", "another horse battery").id == user
+        assert session.scalars(select(t.Session.ended_utc)).one() is not None
+    for missing in (("user", "reset-second-factor", "nobody"), ("user", "password", "nobody", "--password-stdin")):
+        done = tyndau(*missing, env=environment(database), typed="another horse battery\n")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 def test_worker_until_idle(database: Settings, sessions: Sessions) -> None:
