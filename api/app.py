@@ -25,6 +25,7 @@ from api.routes import (
     marks,
     media,
     recordings,
+    requests,
     rooms,
     search,
     session,
@@ -57,6 +58,7 @@ PARTS = (
     agent,
     enrolment,
     glossary,
+    requests,
 )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from archive.domain import revisions
 from archive.domain.access import Role
+from archive.domain.asking import MAX_DAYS
 from archive.domain.transcript import Language
 
 
@@ -195,7 +196,11 @@ class Hearing(BaseModel):
     judge: str | None
     participants: list[Participant]
     recordings: list[RecordingSummary]
-    may: list[Literal["view", "read", "start", "stop", "pause", "mark", "bundle", "seal", "unseal"]]
+    may: list[
+        Literal[
+            "view", "read", "start", "stop", "pause", "mark", "bundle", "seal", "unseal", "ask", "requests", "grant"
+        ]
+    ]
 
 
 class HearingPage(BaseModel):
@@ -360,6 +365,74 @@ class Export(BaseModel):
     file: str | None
     requested_utc: str
     expires_utc: str
+
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000), AfterValidator(_no_nul)
+]
+
+
+class RequestAsked(Asked):
+    """`access`: to play and to read; `copy`: also to take a copy away."""
+
+    wants: Literal["access", "copy"]
+    reason: Reason
+
+
+class DecisionAsked(Asked):
+    """`days` null = refused; else granted for so many days from now."""
+
+    days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None
+    ground: Reason
+
+
+class RevocationAsked(Asked):
+    ground: Reason
+
+
+class Grant(BaseModel):
+    """What a person was given beside what the role gives. `holds`: it is good now."""
+
+    id: UUID
+    name: str
+    username: str
+    actions: list[Literal["bundle", "read", "view"]]
+    ground: str
+    by: str
+    created_utc: str
+    until_utc: str
+    revoked_utc: str | None
+    revoked_ground: str | None
+    holds: bool
+
+
+class Request(BaseModel):
+    """`mine`: I have asked for it. `name` and `username` are the asker's."""
+
+    id: UUID
+    hearing: UUID
+    case_number: str
+    case_title: str
+    scheduled_utc: str
+    mine: bool
+    name: str
+    username: str
+    wants: Literal["access", "copy"]
+    reason: str
+    state: Literal["waiting", "granted", "refused", "withdrawn"]
+    created_utc: str
+    decided_utc: str | None
+    decided_by: str | None
+    ground: str | None
+    grant: Grant | None
+
+
+class RequestPage(BaseModel):
+    """`waiting`: how many wait for my decision."""
+
+    items: list[Request]
+    next: str | None
+    waiting: int
 
 
 class GroundGiven(Asked):

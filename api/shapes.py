@@ -9,6 +9,7 @@ from uuid import UUID
 
 from api import schemas as s
 from archive.db import recordings as rec
+from archive.db import requests as req
 from archive.db.alarms import Alarm
 from archive.db.assignment import Unassigned
 from archive.db.exports import Export as Made
@@ -42,6 +43,9 @@ DEEDS = (
     Action.BUNDLE,
     Action.SEAL,
     Action.UNSEAL,
+    Action.ASK,
+    Action.REQUESTS,
+    Action.GRANT,
 )
 RUNNING = ("recording", "paused", "closing")
 
@@ -473,3 +477,44 @@ def uuid_of(value: object) -> UUID | None:
         return UUID(str(value))
     except ValueError:
         return None
+
+
+def request(person: Person, one: req.Request) -> s.Request:
+    """A request as its asker, or whoever sees those of its hearing, may see it."""
+    return s.Request(
+        id=one.id,
+        hearing=one.hearing,
+        case_number=one.case_number,
+        case_title=one.case_title,
+        scheduled_utc=iso(one.scheduled_utc),
+        mine=one.username == person.username,
+        name=one.name,
+        username=one.username,
+        wants=one.wants.value,
+        reason=one.reason,
+        state=one.state.value,
+        created_utc=iso(one.created_utc),
+        decided_utc=iso(one.decided_utc) if one.decided_utc else None,
+        decided_by=one.decided_by,
+        ground=one.ground,
+        grant=grant(one.grant) if one.grant else None,
+    )
+
+
+def grant(one: req.Grant) -> s.Grant:
+    """A grant."""
+    return s.Grant.model_validate(
+        {
+            "id": one.id,
+            "name": one.name,
+            "username": one.username,
+            "actions": sorted(one.actions),
+            "ground": one.ground,
+            "by": one.by,
+            "created_utc": iso(one.created_utc),
+            "until_utc": iso(one.until_utc),
+            "revoked_utc": iso(one.revoked_utc) if one.revoked_utc else None,
+            "revoked_ground": one.revoked_ground,
+            "holds": one.holds,
+        }
+    )

@@ -317,7 +317,38 @@ class Grant(Base):
     created_utc: Mapped[datetime] = _now()
     until_utc: Mapped[datetime]
     revoked_utc: Mapped[datetime | None]
-    __table_args__ = (Index(None, "user_id", "hearing_id"),)
+    revoked_by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    revoked_ground: Mapped[str | None]
+    __table_args__ = (Index(None, "user_id", "hearing_id"), Index(None, "hearing_id"))
+
+
+class Request(Base):
+    """What a person asks the court for."""
+
+    __tablename__ = "requests"
+    id: Mapped[uuid.UUID] = _id()
+    hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    wants: Mapped[str]  # archive.domain.asking.Wants
+    reason: Mapped[str]
+    state: Mapped[str]  # archive.domain.asking.State
+    created_utc: Mapped[datetime] = _now()
+    decided_utc: Mapped[datetime | None]  # or withdrawn
+    decided_by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    ground: Mapped[str | None]
+    grant_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("grants.id"))
+    __table_args__ = (
+        Index(None, "hearing_id"),
+        Index(None, "user_id"),
+        Index(
+            "uq_requests_waiting",
+            "hearing_id",
+            "user_id",
+            "wants",
+            unique=True,
+            postgresql_where=text("state = 'waiting'"),
+        ),
+    )
 
 
 class Session(Base):

@@ -63,6 +63,9 @@ class Action(StrEnum):
     EDIT = "edit"  # correct and confirm lines of the text
     CERTIFY = "certify"  # stand by all of the text
     SIGN = "sign"  # sign the certified text, or give it back
+    ASK = "ask"  # ask the court for access, or for a copy
+    REQUESTS = "requests"  # see what is asked for, and what was granted
+    GRANT = "grant"  # grant or refuse that, take a grant back
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +128,16 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
     _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
-    _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, *_CONTENT),
-    _rule(Role.PARTY, "s", {Relation.NAMED}, Action.LIST, Action.DETAILS),
+    _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, Action.ASK, *_CONTENT),
+    _rule(Role.PARTY, "s", {Relation.NAMED}, Action.LIST, Action.DETAILS, Action.ASK),
     _rule(Role.ADMIN, "oc", {Relation.COURT}, Action.LIST),
     _rule(Role.ADMIN, "o", {Relation.COURT}, Action.DETAILS, Action.LEVELS),
     # Custody, not reading: the archive hands records over whole. Signed protocols, which it may

@@ -166,6 +166,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/recordings/{recording}/marks"): "seal, in test_marks",
     ("POST", "/api/v1/recordings/{recording}/marks/{mark}/lift"): "unseal, in test_marks",
     ("PUT", "/api/v1/hearings/{hearing}/class"): "seal and unseal, in test_marks",
+    ("GET", "/api/v1/requests"): "filtered in SQL, in test_requests",
+    ("POST", "/api/v1/hearings/{hearing}/requests"): "ask, in test_requests",
+    ("POST", "/api/v1/requests/{request}/withdrawal"): "one's own, in test_requests",
+    ("POST", "/api/v1/requests/{request}/decision"): "grant, in test_requests",
+    ("GET", "/api/v1/hearings/{hearing}/grants"): (HEARING, Action.REQUESTS),
+    ("POST", "/api/v1/grants/{grant}/revocation"): "grant, in test_requests",
     ("GET", "/api/v1/search"): "filtered in SQL",
     ("GET", "/api/v1/rooms"): "room roles",
     ("GET", "/api/v1/rooms/live"): "room roles",
@@ -212,6 +218,7 @@ def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
+    values["{request}"] = values["{grant}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)

@@ -1,0 +1,120 @@
+"""What people ask the court for: access, or a copy to take away; the court's decision; grants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
+
+from api import cursors, guard, shapes
+from api import schemas as s
+from api.guard import Who
+from api.services import Services, Use
+from archive.db import audit
+from archive.db import requests as db
+from archive.db.hearings import Standing
+from archive.db.requests import Wanted
+from archive.db.sessions import SignedIn
+from archive.domain.access import Action
+from archive.domain.asking import State, Wants
+from archive.domain.errors import NotFound
+
+router = APIRouter(tags=["requests"])
+
+
+@router.get("/requests")
+def requests(
+    who: Who,
+    services: Use,
+    hearing: UUID | None = None,
+    state: State | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> s.RequestPage:
+    """What I have asked for, and what is asked for in the hearings whose requests I see; the newest first."""
+    after = None
+    if cursor is not None:
+        when, id_ = cursors.decode(cursor, str, str)
+        after = cursors.moment(when), shapes.uuid_of(id_) or UUID(int=0)
+    with services.sessions() as session:
+        found = db.listed(session, who.person, Wanted(hearing, state, after, limit + 1))
+        waiting = db.waiting(session, who.person)
+    page = found[:limit]
+    more = cursors.encode(page[-1].created_utc.isoformat(), str(page[-1].id)) if len(found) > limit else None
+    return s.RequestPage(items=[shapes.request(who.person, one) for one in page], next=more, waiting=waiting)
+
+
+@router.post("/hearings/{hearing}/requests", status_code=201)
+def ask(hearing: UUID, asked: s.RequestAsked, who: Who, services: Use) -> s.Request:
+    """Ask the court for access to a hearing's records, or for a copy of them."""
+    standing = guard.to_hearing(services, who, hearing, Action.ASK)
+    with services.sessions.begin() as session:
+        made = db.ask(session, hearing, who.person, Wants(asked.wants), asked.reason, services.clock.utc())
+        audit.write(session, _entry(who, standing, Action.ASK, {"request": str(made), "wants": asked.wants}))
+        return shapes.request(who.person, db.one(session, made))
+
+
+@router.post("/requests/{request}/withdrawal")
+def withdraw(request: UUID, who: Who, services: Use) -> s.Request:
+    """Take my request back. Twice is once."""
+    with services.sessions.begin() as session:
+        if not db.is_mine(session, request, who.person):
+            raise NotFound("there is no such request; reload the page")
+        db.withdraw(session, request, services.clock.utc())
+        found = db.one(session, request)
+        data = {"request": str(request), "withdrawn": True}
+        audit.write(session, audit.Entry(Action.ASK.value, True, "own", who.person, found.hearing, data=data))
+        return shapes.request(who.person, found)
+
+
+@router.post("/requests/{request}/decision")
+def decide(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.Request:
+    """Grant a request for some days, or refuse it; with a ground in either case. A grant holds at once."""
+    standing = _to_its_hearing(services, who, db.hearing_of, request)
+    now = services.clock.utc()
+    with services.sessions.begin() as session:
+        data: dict[str, object] = {"request": str(request), "granted": asked.days is not None}
+        if asked.days is None:
+            db.refuse(session, request, who.person, asked.ground, now)
+        else:
+            made = db.grant(session, request, who.person, asked.ground, timedelta(days=asked.days), now)
+            data |= {"grant": str(made), "days": asked.days}
+        audit.write(session, _entry(who, standing, Action.GRANT, data))
+        return shapes.request(who.person, db.one(session, request))
+
+
+@router.get("/hearings/{hearing}/grants")
+def grants(hearing: UUID, who: Who, services: Use) -> list[s.Grant]:
+    """Who was given more than his or her role gives, until when, and what was taken back."""
+    guard.to_hearing(services, who, hearing, Action.REQUESTS)
+    with services.sessions() as session:
+        return [shapes.grant(one) for one in db.grants(session, hearing)]
+
+
+@router.post("/grants/{grant}/revocation", status_code=204)
+def revoke(grant: UUID, asked: s.RevocationAsked, who: Who, services: Use) -> None:
+    """Take a grant back at once, with a ground. Twice keeps the first."""
+    standing = _to_its_hearing(services, who, db.grant_hearing, grant)
+    with services.sessions.begin() as session:
+        db.revoke(session, grant, who.person, asked.ground, services.clock.utc())
+        audit.write(session, _entry(who, standing, Action.GRANT, {"grant": str(grant), "revoked": True}))
+
+
+def _to_its_hearing(
+    services: Services, who: SignedIn, hearing_of: Callable[[Session, UUID], UUID | None], asked: UUID
+) -> Standing:
+    """How `who`, who may decide, stands to the hearing of what is asked about."""
+    with services.sessions() as session:
+        hearing = hearing_of(session, asked)
+    if hearing is None:
+        raise NotFound("there is no such request or grant; reload the page")
+    return guard.to_hearing(services, who, hearing, Action.GRANT)
+
+
+def _entry(who: SignedIn, standing: Standing, action: Action, data: dict[str, object]) -> audit.Entry:
+    rule = standing.decide(who.person, action).rule
+    return audit.Entry(action.value, True, rule, who.person, standing.hearing, data=data)

@@ -1,0 +1,289 @@
+"""Requests for access and copies, and the grants that answer them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from archive.db import tables as t
+from archive.db.hearings import may
+from archive.db.people import Person
+from archive.domain.access import Action
+from archive.domain.asking import OPENS, State, Wants
+from archive.domain.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What was granted, to whom, until when. `revoked_utc` null = it was not taken back."""
+
+    id: uuid.UUID
+    hearing: uuid.UUID
+    name: str
+    username: str
+    actions: frozenset[Action]
+    ground: str
+    by: str
+    created_utc: datetime
+    until_utc: datetime
+    revoked_utc: datetime | None
+    revoked_ground: str | None
+    holds: bool  # it opens something now
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for. `decided_by` null = waiting or withdrawn; `grant` null = not granted."""
+
+    id: uuid.UUID
+    hearing: uuid.UUID
+    case_number: str
+    case_title: str
+    scheduled_utc: datetime
+    name: str
+    username: str
+    wants: Wants
+    reason: str
+    state: State
+    created_utc: datetime
+    decided_utc: datetime | None
+    decided_by: str | None
+    ground: str | None
+    grant: Grant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page of requests: of one hearing or all, in a state or any; `after` the last one of the page before."""
+
+    hearing: uuid.UUID | None = None
+    state: State | None = None
+    after: tuple[datetime, uuid.UUID] | None = None
+    limit: int = 50
+
+
+def ask(session: Session, hearing: uuid.UUID, person: Person, wants: Wants, reason: str, now: datetime) -> uuid.UUID:
+    """A new request.
+
+    Raises:
+        Conflict: the person has asked for that already, and it is waiting.
+    """
+    values = {"hearing_id": hearing, "user_id": person.id, "wants": wants, "reason": reason, "state": State.WAITING}
+    made: uuid.UUID | None = session.scalar(
+        insert(t.Request)
+        .values(**values, created_utc=now)
+        .on_conflict_do_nothing(
+            index_elements=["hearing_id", "user_id", "wants"], index_where=t.Request.state == State.WAITING
+        )
+        .returning(t.Request.id)
+    )
+    if made is None:
+        raise Conflict("you have asked for this already; wait for the court's decision, or take the request back")
+    return made
+
+
+def hearing_of(session: Session, request: uuid.UUID) -> uuid.UUID | None:
+    """The hearing that a request is about."""
+    return session.scalar(select(t.Request.hearing_id).where(t.Request.id == request))
+
+
+def grant_hearing(session: Session, grant: uuid.UUID) -> uuid.UUID | None:
+    """The hearing that a grant opens."""
+    return session.scalar(select(t.Grant.hearing_id).where(t.Grant.id == grant))
+
+
+def is_mine(session: Session, request: uuid.UUID, person: Person) -> bool:
+    """Whether `person` made the request."""
+    return session.scalar(select(t.Request.user_id).where(t.Request.id == request)) == person.id
+
+
+def listed(session: Session, person: Person, wanted: Wanted) -> list[Request]:
+    """The person's own requests, and those of hearings whose requests he or she may see; the newest first."""
+    mine = and_(t.Request.user_id == person.id, may(person, Action.DETAILS))
+    query = _selected().where(or_(mine, may(person, Action.REQUESTS)))
+    if wanted.hearing is not None:
+        query = query.where(t.Request.hearing_id == wanted.hearing)
+    if wanted.state is not None:
+        query = query.where(t.Request.state == wanted.state)
+    if wanted.after is not None:
+        query = query.where(tuple_(t.Request.created_utc, t.Request.id) < tuple_(*map(literal, wanted.after)))
+    rows = session.execute(query.order_by(t.Request.created_utc.desc(), t.Request.id.desc()).limit(wanted.limit))
+    found = [(row, _grant_of(session, row.Request.grant_id)) for row in rows]
+    return [_request(row, grant) for row, grant in found]
+
+
+def one(session: Session, request: uuid.UUID) -> Request:
+    """A request.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.execute(_selected().where(t.Request.id == request)).first()
+    if row is None:
+        raise NotFound("there is no such request; reload the page")
+    return _request(row, _grant_of(session, row.Request.grant_id))
+
+
+def withdraw(session: Session, request: uuid.UUID, now: datetime) -> None:
+    """Its person does not ask for it any more. Twice is once.
+
+    Raises:
+        Conflict: it is decided.
+    """
+    row = _held(session, request)
+    if row.state == State.WITHDRAWN:
+        return
+    _require_waiting(row)
+    row.state, row.decided_utc = State.WITHDRAWN.value, now
+
+
+def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: datetime) -> None:
+    """Answer no.
+
+    Raises:
+        Conflict: it is decided, or was taken back.
+    """
+    row = _held(session, request)
+    _require_waiting(row)
+    row.state, row.ground, row.decided_utc, row.decided_by_user_id = State.REFUSED.value, ground, now, by.id
+
+
+def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
+    """Answer yes: a grant from now on, for `term`; its id.
+
+    Raises:
+        Conflict: it is decided, or was taken back.
+    """
+    row = _held(session, request)
+    _require_waiting(row)
+    made = t.Grant(
+        hearing_id=row.hearing_id,
+        user_id=row.user_id,
+        actions=sorted(OPENS[Wants(row.wants)]),
+        ground=ground,
+        by_user_id=by.id,
+        created_utc=now,
+        until_utc=now + term,
+    )
+    session.add(made)
+    session.flush()
+    row.state, row.ground, row.decided_utc = State.GRANTED.value, ground, now
+    row.decided_by_user_id, row.grant_id = by.id, made.id
+    return made.id
+
+
+def grants(session: Session, hearing: uuid.UUID) -> list[Grant]:
+    """All grants of a hearing there are and were, the newest first."""
+    rows = session.execute(_granted().where(t.Grant.hearing_id == hearing).order_by(t.Grant.created_utc.desc()))
+    return [_grant(row) for row in rows]
+
+
+def revoke(session: Session, grant_id: uuid.UUID, by: Person, ground: str, now: datetime) -> None:
+    """Take a grant back, from this commit on. Twice keeps the first."""
+    session.execute(
+        update(t.Grant)
+        .where(t.Grant.id == grant_id, t.Grant.revoked_utc.is_(None))
+        .values(revoked_utc=now, revoked_by_user_id=by.id, revoked_ground=ground)
+    )
+
+
+def waiting(session: Session, person: Person) -> int:
+    """How many requests wait for a decision of this person."""
+    query = select(func.count()).select_from(t.Request).join(t.Hearing, t.Hearing.id == t.Request.hearing_id)
+    return session.scalar(query.where(t.Request.state == State.WAITING, may(person, Action.GRANT))) or 0
+
+
+def _held(session: Session, request: uuid.UUID) -> t.Request:
+    row = session.get(t.Request, request, with_for_update=True)
+    if row is None:
+        raise NotFound("there is no such request; reload the page")
+    return row
+
+
+def _require_waiting(row: t.Request) -> None:
+    if row.state != State.WAITING:
+        raise Conflict("this request does not wait for a decision any more; reload the page")
+
+
+def _selected() -> Select[*tuple[Any, ...]]:
+    asker, decider = aliased(t.User), aliased(t.User)
+    return (
+        select(
+            t.Request,
+            t.Hearing.scheduled_utc,
+            t.Case.number,
+            t.Case.title,
+            asker.display_name.label("name"),
+            asker.username.label("username"),
+            decider.display_name.label("decider"),
+        )
+        .join(t.Hearing, t.Hearing.id == t.Request.hearing_id)
+        .join(t.Case, t.Case.id == t.Hearing.case_id)
+        .join(asker, asker.id == t.Request.user_id)
+        .outerjoin(decider, decider.id == t.Request.decided_by_user_id)
+    )
+
+
+def _granted() -> Select[*tuple[Any, ...]]:
+    holder, giver = aliased(t.User), aliased(t.User)
+    return (
+        select(
+            t.Grant,
+            holder.display_name.label("name"),
+            holder.username.label("username"),
+            giver.display_name.label("giver"),
+            and_(t.Grant.revoked_utc.is_(None), t.Grant.until_utc > func.now()).label("holds"),
+        )
+        .join(holder, holder.id == t.Grant.user_id)
+        .join(giver, giver.id == t.Grant.by_user_id)
+    )
+
+
+def _grant_of(session: Session, grant_id: uuid.UUID | None) -> Grant | None:
+    row = session.execute(_granted().where(t.Grant.id == grant_id)).first() if grant_id else None
+    return _grant(row) if row else None
+
+
+def _request(row: Row[Any], given: Grant | None) -> Request:
+    asked: t.Request = row.Request
+    return Request(
+        id=asked.id,
+        hearing=asked.hearing_id,
+        case_number=row.number,
+        case_title=row.title,
+        scheduled_utc=row.scheduled_utc,
+        name=row.name,
+        username=row.username,
+        wants=Wants(asked.wants),
+        reason=asked.reason,
+        state=State(asked.state),
+        created_utc=asked.created_utc,
+        decided_utc=asked.decided_utc,
+        decided_by=row.decider,
+        ground=asked.ground,
+        grant=given,
+    )
+
+
+def _grant(row: Row[Any]) -> Grant:
+    given: t.Grant = row.Grant
+    return Grant(
+        id=given.id,
+        hearing=given.hearing_id,
+        name=row.name,
+        username=row.username,
+        actions=frozenset(map(Action, given.actions)),
+        ground=given.ground,
+        by=row.giver,
+        created_utc=given.created_utc,
+        until_utc=given.until_utc,
+        revoked_utc=given.revoked_utc,
+        revoked_ground=given.revoked_ground,
+        holds=row.holds,
+    )

@@ -1,0 +1,32 @@
+"""What people may ask a court for, and what a grant of it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from archive.domain.access import Action
+
+MAX_DAYS = 365  # of a grant; whoever needs it longer asks again
+
+
+class Wants(StrEnum):
+    """What is asked for."""
+
+    ACCESS = "access"  # to play the recording and read its text
+    COPY = "copy"  # that, and a copy to take away
+
+
+class State(StrEnum):
+    """Where a request stands. What became of a grant stands with the grant."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+OPENS: Mapping[Wants, frozenset[Action]] = {
+    Wants.ACCESS: frozenset({Action.VIEW, Action.READ}),
+    Wants.COPY: frozenset({Action.VIEW, Action.READ, Action.BUNDLE}),
+}
