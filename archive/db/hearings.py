@@ -187,12 +187,17 @@ def _granted(person: Person, action: Action) -> ColumnElement[bool]:
     wanted = access.GRANTABLE if action in access.GRANT_CARRIES else access.GRANTABLE & {action}
     if not wanted:
         return false()
-    return _of_hearing(
+    return _of_hearing(*_holding(grant, person), grant.actions.overlap([a.value for a in wanted]))
+
+
+def _holding(grant: Any, person: Person) -> tuple[ColumnElement[bool], ...]:
+    """A grant to `person` for the query's hearing that is good now."""
+    return (
         grant.hearing_id == t.Hearing.id,
         grant.user_id == person.id,
         grant.revoked_utc.is_(None),
         grant.until_utc > func.now(),
-        grant.actions.overlap([a.value for a in wanted]),
+        or_(grant.while_in_case.is_(False), _in_case(person)),
     )
 
 
@@ -201,12 +206,7 @@ def _grants(person: Person) -> ColumnElement[Any]:
     grant = aliased(t.Grant)
     return (
         select(func.string_agg(func.array_to_string(grant.actions, ","), ","))
-        .where(
-            grant.hearing_id == t.Hearing.id,
-            grant.user_id == person.id,
-            grant.revoked_utc.is_(None),
-            grant.until_utc > func.now(),
-        )
+        .where(*_holding(grant, person))
         .scalar_subquery()
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -155,7 +155,7 @@ def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: d
 
 
 def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
-    """Answer yes: a grant from now on, for `term`; its id.
+    """Answer yes: a grant from now on, for `term` and as long as the person belongs to the case; its id.
 
     Raises:
         Conflict: it is decided, or was taken back.
@@ -170,6 +170,7 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
         by_user_id=by.id,
         created_utc=now,
         until_utc=now + term,
+        while_in_case=True,
     )
     session.add(made)
     session.flush()
@@ -238,10 +239,30 @@ def _granted() -> Select[*tuple[Any, ...]]:
             holder.display_name.label("name"),
             holder.username.label("username"),
             giver.display_name.label("giver"),
-            and_(t.Grant.revoked_utc.is_(None), t.Grant.until_utc > func.now()).label("holds"),
+            and_(
+                t.Grant.revoked_utc.is_(None),
+                t.Grant.until_utc > func.now(),
+                or_(t.Grant.while_in_case.is_(False), _belongs()),
+            ).label("holds"),
         )
         .join(holder, holder.id == t.Grant.user_id)
         .join(giver, giver.id == t.Grant.by_user_id)
+    )
+
+
+def _belongs() -> ColumnElement[bool]:
+    """The grant's person has a place in the case."""
+    place, sister, its = aliased(t.Participant), aliased(t.Hearing), aliased(t.Hearing)
+    return (
+        exists()
+        .where(
+            its.id == t.Grant.hearing_id,
+            sister.case_id == its.case_id,
+            place.hearing_id == sister.id,
+            place.user_id == t.Grant.user_id,
+            place.removed_utc.is_(None),
+        )
+        .correlate(t.Grant)
     )
 
 

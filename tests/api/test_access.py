@@ -72,7 +72,7 @@ def test_a_grant_opens_nothing_but_what_may_be_granted() -> None:
 # --- function and SQL --------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["without grants", "granted", "expired", "revoked"])
+@pytest.fixture(params=["without grants", "granted", "granted in the case", "expired", "revoked"])
 def grants(request: pytest.FixtureRequest, running: Running, court: Court) -> str:
     """Grants of viewing to every person for every hearing, in a state; rolled back with the fixture."""
     return str(request.param)
@@ -95,19 +95,21 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
                         by_user_id=found.person.id,
                         until_utc=now + timedelta(hours=-1 if grants == "expired" else 1),
                         revoked_utc=now if grants == "revoked" else None,
+                        while_in_case=grants == "granted in the case",
                     )
                 )
             session.flush()
-        order = frozenset({Action.VIEW, Action.START}) if grants == "granted" else frozenset()
+        given = frozenset({Action.VIEW, Action.START})
         compared = 0
         for person, action in itertools.product(court.people, Action):
             found = persons[person.username]
             assert found is not None
             listed = set(session.scalars(select(tables.Hearing.id).where(db.may(found.person, action))))
             for held in court.held:
-                by_hand = decide(
-                    person.role, relations(person, held), AccessClass(held.access_class), action, order
-                ).allowed
+                tied = relations(person, held)
+                holds = grants == "granted" or (grants == "granted in the case" and Relation.CASE in tied)
+                order = given if holds else frozenset[Action]()
+                by_hand = decide(person.role, tied, AccessClass(held.access_class), action, order).allowed
                 standing = db.standing(session, found.person, held.hearing)
                 assert standing is not None
                 by_function = standing.decide(found.person, action).allowed

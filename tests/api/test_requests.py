@@ -129,8 +129,9 @@ def test_what_is_refused_says_why_and_what_is_withdrawn_waits_no_more(court: Cou
 
 
 def test_whoever_is_taken_off_the_case_sees_nothing_of_it(running: Running, court: Court, as_: As) -> None:
-    held, party = court.one(), as_(court.person("party"))
-    ask(party, held)
+    held, party, judge = court.one(), as_(court.person("party")), as_(court.person("judge"))
+    decide(judge, ask(party, held)["id"], 7)
+    assert bundle(party, held) == 200
     person = UUID(party.me["id"])
 
     def taken_off(when: Any) -> None:
@@ -140,9 +141,12 @@ def test_whoever_is_taken_off_the_case_sees_nothing_of_it(running: Running, cour
     taken_off(func.now())
     try:
         assert party.get("/requests").json()["items"] == []
+        assert bundle(party, held) == 404
+        assert [one["holds"] for one in judge.get(f"/hearings/{held.hearing}/grants").json()] == [False]
     finally:
         taken_off(None)
-    assert len(party.get("/requests").json()["items"]) == 1
+    (mine,) = party.get("/requests").json()["items"]
+    assert mine["grant"]["holds"]
 
 
 def test_pages_hold_every_request_once(court: Court, as_: As) -> None:

@@ -442,7 +442,7 @@ def test_pages_are_accessible(
     breaches = {"sign-in": accessibility(page)}
     sign_in(page, demo_court, "secretary")
     recording = f"/recordings/{demo_court.recording}"
-    for path in ("/?show=all", "/rooms", "/search?q=суд", "/no-such-page", recording):
+    for path in ("/?show=all", "/rooms", "/search?q=суд", "/requests?show=all", "/account", "/no-such-page", recording):
         page.goto(demo_court.base_url + path)
         expect(page.locator("main h1, main h2").first).to_be_visible()
         if path == recording:
@@ -454,7 +454,7 @@ def test_pages_are_accessible(
     assert complaints == []
 
 
-@pytest.mark.parametrize("path", ["/?show=all", "/search", "/rooms", "recording"])
+@pytest.mark.parametrize("path", ["/?show=all", "/search", "/rooms", "/requests", "/account", "recording"])
 def test_a_phone_never_scrolls_sideways(path: str, open_page: OpenPage, demo_court: Court) -> None:
     page = open_page(PHONE, "ru")
     where = f"/recordings/{demo_court.recording}" if path == "recording" else path
@@ -583,6 +583,55 @@ def authenticator(secret: str) -> TOTP:
 
 def now(totp: TOTP) -> str:
     return totp.generate(int(time.time())).decode()
+
+
+# --- asking the court ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_party_asks_for_a_copy_and_the_judge_decides(
+    screen: Screen,
+    open_page: OpenPage,
+    sitting: Sitting,
+    shots: Path,
+    accessibility: Check,
+    complaints: list[Complaint],
+) -> None:
+    sitting.finish()
+    reason = f"Шағым дайындау үшін, {screen.name}"
+    party, judge = open_page(screen), open_page(screen)
+    open_player(party, sitting, "party")
+    party.get_by_role("button", name="Көшірме сұрау").click()
+    dialog = party.get_by_role("dialog", name="Сотқа өтініш беру")
+    dialog.locator("textarea[name=reason]").fill(reason)
+    dialog.get_by_role("button", name="Жіберу").click()
+    expect(dialog.get_by_role("listitem").filter(has_text=reason)).to_contain_text("Шешім күтуде")
+    expect(dialog.get_by_role("button", name="Жіберу")).to_be_disabled()
+    assert accessibility(party) == []
+    party.screenshot(path=shots / f"ask-{screen.name}.png")
+    sign_in(judge, sitting, "judge")
+    judge.get_by_role("link", name=re.compile("Өтініштер")).click()
+    waits = judge.get_by_role("listitem").filter(has_text=reason)
+    expect(waits).to_contain_text("Жазбаның көшірмесі")
+    expect(waits.get_by_role("button", name="Рұқсат беру")).to_be_disabled()
+    waits.locator("textarea[name=ground]").fill("АПК 27-бап, 30.11.2026 ұйғарым")
+    assert accessibility(judge) == []
+    judge.screenshot(path=shots / f"requests-judge-{screen.name}.png", full_page=True)
+    waits.get_by_role("button", name="Рұқсат беру").click()
+    expect(waits).to_contain_text("дейін рұқсат етілген")
+    party.reload()
+    expect(party.get_by_role("button", name="Көшірме алу")).to_be_visible()
+    party.goto(f"{sitting.base_url}/requests")
+    mine = party.get_by_role("listitem").filter(has_text=reason)
+    expect(mine).to_contain_text("АПК 27-бап")
+    party.screenshot(path=shots / f"requests-party-{screen.name}.png", full_page=True)
+    waits.get_by_role("button", name="Рұқсатты кері алу").click()
+    waits.locator("textarea[name=ground]").fill("Қате берілген")
+    waits.get_by_role("button", name="Рұқсатты кері алу").click()
+    expect(waits).to_contain_text("рұқсат кері алынды")
+    party.goto(f"{sitting.base_url}/recordings/{sitting.recording}")
+    expect(party.get_by_role("button", name="Көшірме сұрау")).to_be_visible()
+    assert not complaints
 
 
 # --- the state of the text ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import { speech } from '../messages/index.svelte';
 import type {
   Command,
   CommandState,
+  CourtRequest,
   Device,
   Enrolment,
   Export,
@@ -16,10 +17,13 @@ import type {
   Page,
   Problem,
   Recording,
+  RequestPage,
+  RequestState,
   Room,
   SearchAnswer,
   SecondFactor,
   Transcript,
+  Wants,
 } from './types';
 
 const ROOT = '/api/v1';
@@ -157,6 +161,18 @@ export const api = {
     ask<{ id: string }>('POST', address(`/recordings/${part(id)}/marks`), { body: asked }),
   liftMark: (id: string, mark: string, ground: string) =>
     ask<void>('POST', address(`/recordings/${part(id)}/marks/${part(mark)}/lift`), { body: { ground } }),
+  requests: (
+    query: { hearing?: string; state?: RequestState; cursor?: string | null; limit?: number },
+    signal?: AbortSignal,
+  ) => get<RequestPage>('/requests', query, signal),
+  askCourt: (hearing: string, asked: { wants: Wants; reason: string }) =>
+    ask<CourtRequest>('POST', address(`/hearings/${part(hearing)}/requests`), { body: asked }),
+  withdrawRequest: (id: string) =>
+    ask<CourtRequest>('POST', address(`/requests/${part(id)}/withdrawal`), { body: {} }),
+  decideRequest: (id: string, decision: { days: number | null; ground: string }) =>
+    ask<CourtRequest>('POST', address(`/requests/${part(id)}/decision`), { body: decision }),
+  revokeGrant: (id: string, ground: string) =>
+    ask<void>('POST', address(`/grants/${part(id)}/revocation`), { body: { ground } }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),

@@ -48,7 +48,7 @@ export const router = new Router();
 
 /** The page behind a path and what the path names. */
 export type Place =
-  | { page: 'hearings' | 'rooms' | 'search' | 'account' | 'signin' | 'missing' }
+  | { page: 'hearings' | 'rooms' | 'search' | 'requests' | 'account' | 'signin' | 'missing' }
   | { page: 'room' | 'recording'; id: string };
 
 export function placeOf(path: string): Place {
@@ -59,7 +59,8 @@ export function placeOf(path: string): Place {
     return head === 'recordings' ? { page: 'recording', id } : { page: 'missing' };
   }
   if (head === '' || head === 'hearings') return { page: 'hearings' };
-  if (head === 'rooms' || head === 'search' || head === 'account') return { page: head };
+  if (head === 'rooms' || head === 'search' || head === 'requests' || head === 'account')
+    return { page: head };
   return head === 'sign-in' ? { page: 'signin' } : { page: 'missing' };
 }
 

@@ -74,7 +74,49 @@ export interface Courtroom extends Named {
 export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' | 'ready' | 'cancelled';
 export type HearingClass = 'open' | 'closed' | 'sealed';
 export type CaseKind = 'civil' | 'criminal' | 'administrative';
-export type Deed = 'view' | 'read' | 'start' | 'stop' | 'bundle' | 'seal' | 'unseal';
+export type Deed =
+  'view' | 'read' | 'start' | 'stop' | 'bundle' | 'seal' | 'unseal' | 'ask' | 'requests' | 'grant';
+
+export type Wants = 'access' | 'copy';
+export type RequestState = 'waiting' | 'granted' | 'refused' | 'withdrawn';
+
+/** What was given to a person beside what the role gives; `holds`: it is good now. */
+export interface Grant {
+  id: string;
+  actions: Deed[];
+  ground: string;
+  by: string;
+  created_utc: string;
+  until_utc: string;
+  revoked_utc: string | null;
+  revoked_ground: string | null;
+  holds: boolean;
+}
+
+/** What somebody asks the court for; `mine`: I do. */
+export interface CourtRequest {
+  id: string;
+  hearing: string;
+  case_number: string;
+  case_title: string;
+  scheduled_utc: string;
+  mine: boolean;
+  name: string;
+  username: string;
+  wants: Wants;
+  reason: string;
+  state: RequestState;
+  created_utc: string;
+  decided_utc: string | null;
+  decided_by: string | null;
+  ground: string | null;
+  grant: Grant | null;
+}
+
+export interface RequestPage extends Page<CourtRequest> {
+  /** How many wait for my decision. */
+  waiting: number;
+}
 
 export interface Participant {
   name: string;

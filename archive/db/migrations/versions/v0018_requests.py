@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("grants", sa.Column("while_in_case", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("grants", sa.Column("revoked_by_user_id", sa.Uuid(), nullable=True))
     op.add_column("grants", sa.Column("revoked_ground", sa.Text(), nullable=True))
     op.create_foreign_key(op.f("fk_grants_revoked_by_user_id"), "grants", "users", ["revoked_by_user_id"], ["id"])
