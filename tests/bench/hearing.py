@@ -1,6 +1,6 @@
 """Memory and speed of writing down a long hearing of four microphones, from its segments in the store to the text.
 
-    python -m tests.bench.hearing [--minutes 20] [--way pass|parts] [--json]
+    python -m tests.bench.hearing [--minutes 16] [--way pass|parts] [--json]
 
 The recording is real: segments as the agent codes them, in the object store, in a catalogue; of its sound one round
 (the sample hearing, and the test speech where it is at hand) comes again and again. A `tyndau worker` of its own writes
@@ -79,7 +79,7 @@ class Seen:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=16)
     parser.add_argument("--way", choices=("pass", "parts"), help="all minutes in this way alone; default: in both")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
