@@ -62,7 +62,7 @@ class Row:
     minutes: float
     wall_s: float
     real_time: float
-    peak_mb: int
+    peak_mib: int
     late_growth: float
     lines: int
     growth: float = 1.0
@@ -100,7 +100,7 @@ def measure(minutes: float, way: str | None = None) -> list[Row]:
             for length, longest in asked:
                 rows.append(written(court, folder, pieces, length, longest))
                 print(f"{rows[-1]}  load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-    return [replace(row, growth=round(row.peak_mb / rows[0].peak_mb, 3)) for row in rows]
+    return [replace(row, growth=round(row.peak_mib / rows[0].peak_mib, 3)) for row in rows]
 
 
 def one_round() -> NDArray[np.int16]:
@@ -159,7 +159,7 @@ def written(court: Court, folder: Path, pieces: list[bytes], minutes: float, par
         minutes=minutes,
         wall_s=round(wall_s, 1),
         real_time=round(minutes * 60 / wall_s, 1),
-        peak_mb=seen.peak_bytes // 2**20,
+        peak_mib=seen.peak_bytes // 2**20,
         late_growth=round(growth(seen.rss_bytes), 3),
         lines=lines,
     )
@@ -219,10 +219,10 @@ def watch(program: list[str], env: dict[str, str]) -> Seen:
 def show(rows: list[Row]) -> None:
     """The table."""
     title = f"{len(CHANNELS)} microphones, segments of {SEGMENT_S} s, load {os.getloadavg()[0]:.1f}"
-    columns = ("way", "min", "wall s", "× real", "peak MB", "growth", "late", "lines")
+    columns = ("way", "min", "wall s", "× real", "peak MiB", "growth", "late", "lines")
     table = Table(*columns, title=title)
     for row in rows:
-        values = (row.minutes, row.wall_s, row.real_time, row.peak_mb, row.growth, row.late_growth, row.lines)
+        values = (row.minutes, row.wall_s, row.real_time, row.peak_mib, row.growth, row.late_growth, row.lines)
         table.add_row(row.way, *(f"{value:g}" for value in values))
     Console().print(table)
 
