@@ -33,12 +33,14 @@ class Heard:
     """What an engine made of a clip: words in ms from its start, and how likely it thinks them.
 
     `avg_logprob` is the mean log probability of the text's tokens; `no_speech` the probability that
-    nobody speaks, 0 where an engine does not know.
+    nobody speaks, 0 where an engine does not know. `subtitles` is true of an engine that has learnt from subtitles:
+    what it writes in capitals alone describes a sound.
     """
 
     words: tuple[Word, ...]
     avg_logprob: float
     no_speech: float = 0.0
+    subtitles: bool = False
 
     @property
     def text(self) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 from archive.domain.transcript import Language
 from transcribe.engine import Heard
@@ -25,6 +27,10 @@ _PHANTOMS = re.compile(
     re.IGNORECASE,
 )
 
+# Who made the subtitles: a text that begins so is nothing else.
+_CREDITS = re.compile(r"(субтитры\s+(сделал|создал|подготов|делал)|редактор субтитров)", re.IGNORECASE)
+_CAPTION_LETTERS = 5  # words in capitals up to four letters are abbreviations
+
 
 class Doubt(StrEnum):
     """Why a text is suspicious."""
@@ -35,6 +41,7 @@ class Doubt(StrEnum):
     TOO_FAST = "too_fast"
     WRONG_SCRIPT = "wrong_script"
     PHANTOM = "phantom"
+    CAPTION = "caption"  # ТЕЛЕФОННЫЙ ЗВОНОК: a sound is described
     NOTHING = "nothing"  # speech was there, no word came out
 
 
@@ -50,13 +57,25 @@ def doubts(heard: Heard, language: Language, speech_s: float) -> frozenset[Doubt
         Doubt.TOO_FAST: len(text) > _LETTERS_PER_S_MOST * max(speech_s, 1.0),
         Doubt.WRONG_SCRIPT: _wrong_script(text.lower(), language),
         Doubt.PHANTOM: _PHANTOMS.search(text) is not None,
+        Doubt.CAPTION: heard.subtitles and any(map(_shouted, pairwise(_WORD.findall(text)))),
     }
     return frozenset(doubt for doubt, holds in found.items() if holds)
 
 
 def nobody_speaks(heard: Heard) -> bool:
-    """The engine itself says that this is no speech, and that its words are unlikely: they are invented."""
-    return heard.no_speech > _NO_SPEECH_MOST and heard.avg_logprob < _LOGPROB_LEAST
+    """The engine itself says that this is no speech: its words are unlikely, describe a sound, or are credits."""
+    unlikely = heard.no_speech > _NO_SPEECH_MOST and heard.avg_logprob < _LOGPROB_LEAST
+    return unlikely or (heard.subtitles and (_is_caption(heard.text) or _CREDITS.match(heard.text) is not None))
+
+
+def _is_caption(text: str) -> bool:
+    """Two words or more, all in capitals. One alone may be an abbreviation that somebody says."""
+    words = _WORD.findall(text)
+    return len(words) > 1 and _shouted(words)
+
+
+def _shouted(words: Sequence[str]) -> bool:
+    return all(word.isupper() for word in words) and max(map(len, words)) >= _CAPTION_LETTERS
 
 
 def _compression(text: str) -> float:

@@ -154,7 +154,7 @@ class WhisperEngine:
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         words = self._words(tokens, tokenizer, encoded, frames)
         return [
-            Heard(found, _avg_logprob(result), float(result.no_speech_prob))
+            Heard(found, _avg_logprob(result), float(result.no_speech_prob), subtitles=True)
             for result, found in zip(results, words, strict=True)
         ]
 

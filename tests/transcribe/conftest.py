@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,9 @@ def whole(path: Path) -> NDArray[np.int16]:
 
 
 class Sounds:
-    """A feed of pieces that are already in memory."""
+    """A feed of pieces, made beforehand or as they are asked for."""
 
-    def __init__(self, pieces: Sequence[Sound], channels: Sequence[str]) -> None:
+    def __init__(self, pieces: Iterable[Sound], channels: Sequence[str]) -> None:
         self.channels = tuple(channels)
         self._pieces = pieces
 

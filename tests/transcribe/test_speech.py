@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,26 +88,57 @@ def test_two_who_speak_at_once_are_two_spans(speech: list[Recorded]) -> None:
         assert sum(span.end - span.start for span in found if span.channel == channel) > 0.7 * length
 
 
-def quiet_rooms() -> dict[str, NDArray[np.int16]]:
-    seconds = 120
-    time_s = np.arange(seconds * RATE) / RATE
-    hum = sum(0.05 / n * np.sin(2 * np.pi * 50 * n * time_s) for n in range(1, 6))
-    return {
-        "digital silence": np.zeros((4, seconds * RATE), np.int16),
-        "room noise": noise(seconds, -45, 4),
-        "loud noise": noise(seconds, -20, 1),
-        "hum": np.asarray((hum + 0.001 * np.random.default_rng(2).standard_normal(len(time_s))) * 32767, np.int16)[
-            None
-        ],
-    }
+PIECE_S, PIECES = 10, 60  # ten minutes
+
+
+def restless(number: int) -> NDArray[np.int16]:
+    """A room that changes: steps of level between pieces, clicks, and chairs that are dragged."""
+    random = np.random.default_rng(number)
+    sound = random.standard_normal((4, PIECE_S * RATE)) * 10 ** (random.choice([-65, -55, -45, -35]) / 20)
+    gains = 10 ** (-random.uniform(0, 12, (4, 1)) / 20)
+    click = np.exp(-np.arange(400) / 60) * random.standard_normal(400)
+    chairs = [random.uniform(0.1, 0.9) * dragged_chair(random) for _ in range(3)]
+    for heard in [*(0.5 * click for _ in range(random.integers(4))), *chairs]:
+        at = random.integers(PIECE_S * RATE - len(heard))
+        sound[:, at : at + len(heard)] += gains * heard
+    return np.asarray(np.clip(sound * 32767, -32768, 32767), np.int16)
+
+
+def dragged_chair(random: np.random.Generator) -> NDArray[np.float64]:
+    """Wood that sticks and slips 80 to 300 times a second in a body of three tones: not unlike a voice."""
+    length = int(random.uniform(0.5, 2.5) * RATE)
+    steps = random.uniform(80, 300) * (1 + 0.3 * random.standard_normal(length // 800 + 1)).repeat(800)[:length]
+    slips = np.diff(np.floor(np.cumsum(steps) / RATE), prepend=0) + 0.02 * random.standard_normal(length)
+    time_s = np.arange(800) / RATE
+    tones = zip(random.uniform(80, 300, 3), random.uniform(300, 1200, 3), strict=True)
+    body = sum(np.exp(-time_s * dies) * np.sin(2 * np.pi * hertz * time_s) for dies, hertz in tones)
+    heard = np.convolve(slips, body)[:length] * np.hanning(length)
+    return np.asarray(heard / np.abs(heard).max())
+
+
+def hum(number: int) -> NDArray[np.int16]:
+    time_s = np.arange(number * PIECE_S * RATE, (number + 1) * PIECE_S * RATE) / RATE
+    mains = sum(0.05 / n * np.sin(2 * np.pi * 50 * n * time_s) for n in range(1, 6))
+    return np.asarray((mains + 0.001 * np.random.default_rng(number).standard_normal(len(time_s))) * 32767, np.int16)[
+        None
+    ]
+
+
+QUIET_ROOMS: dict[str, Callable[[int], NDArray[np.int16]]] = {
+    "digital silence": lambda _: np.zeros((4, PIECE_S * RATE), np.int16),
+    "room noise": lambda number: noise(PIECE_S, -45, 4, number),
+    "loud noise": lambda number: noise(PIECE_S, -20, 1, number),
+    "hum": hum,
+    "restless room": restless,
+}
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("name", quiet_rooms())
+@pytest.mark.parametrize("name", QUIET_ROOMS)
 def test_no_text_where_nobody_speaks(recogniser: Recogniser, name: str) -> None:
-    pcm = quiet_rooms()[name]
-    channels = [f"ch{row}" for row in range(pcm.shape[0])]
-    pieces = [Sound(at, pcm[:, at : at + 10 * RATE]) for at in range(0, pcm.shape[1], 10 * RATE)]
+    piece = QUIET_ROOMS[name]
+    channels = [f"ch{row}" for row in range(piece(0).shape[0])]
+    pieces = (Sound(number * PIECE_S * RATE, piece(number)) for number in range(PIECES))
     assert list(recogniser.listener(channels).listen(Sounds(pieces, channels))) == []
 
 

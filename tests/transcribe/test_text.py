@@ -16,7 +16,7 @@ from transcribe.engine import Heard, LanguageOdds
 from transcribe.groups import Said, Told
 from transcribe.language import Languages
 from transcribe.lines import UNHEARD, Marked, utterances
-from transcribe.quality import Doubt, doubts
+from transcribe.quality import Doubt, doubts, nobody_speaks
 from transcribe.speech import Span
 
 
@@ -92,6 +92,25 @@ def test_ordinary_texts_are_not_doubted(text: str, language: str) -> None:
 
 def test_unlikely_text_is_doubted() -> None:
     assert Doubt.UNLIKELY in doubts(said("что-то такое", -1.2), Language.RU, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["ТЕЛЕФОННЫЙ ЗВОНОК", "СТУК В ДВЕРЬ.", "Редактор субтитров А.Синецкая Корректор А.Егорова"]
+)
+def test_captions_and_credits_of_a_model_learnt_from_subtitles_are_no_speech(text: str) -> None:
+    assert {Doubt.CAPTION, Doubt.PHANTOM} & doubts(replace(said(text), subtitles=True), Language.RU, 3)
+    assert nobody_speaks(replace(said(text), subtitles=True))
+    assert not nobody_speaks(said(text))  # of another model: some write capitals only
+
+
+@pytest.mark.parametrize("text", ["ТОО и РК.", "ОСАГО", "Полис ОСАГО, ГПК.", "Прошу садиться. ТЕЛЕФОННЫЙ ЗВОНОК"])
+def test_abbreviations_and_speech_beside_a_sound_stay(text: str) -> None:
+    assert not nobody_speaks(replace(said(text), subtitles=True))
+
+
+def test_speech_beside_a_sound_is_heard_again() -> None:
+    heard = replace(said("Прошу садиться. ТЕЛЕФОННЫЙ ЗВОНОК"), subtitles=True)
+    assert doubts(heard, Language.RU, 5) == {Doubt.CAPTION}
 
 
 def words(*timed: tuple[str, int, int]) -> tuple[Word, ...]:
