@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from archive.domain.errors import BadInput, Misconfigured, Unavailable
 from archive.domain.transcript import Language, Word
 from config.settings import Recogniser
-from transcribe.batches import in_batches
+from transcribe.batches import DeviceFull, in_batches
 from transcribe.engine import MAX_CLIP_S, Clip, Heard, LanguageOdds, Samples
 from transcribe.model import ModelFolder, locate
 
@@ -134,29 +135,31 @@ class WhisperEngine:
         return prompt
 
     def _languages(self, clips: Sequence[Samples]) -> list[LanguageOdds]:
-        encoded, _ = self._encode(clips, least=0)
-        return [_odds(result) for result in self._model.model.detect_language(encoded)]
+        with _on_device():
+            encoded, _ = self._encode(clips, least=0)
+            return [_odds(result) for result in self._model.model.detect_language(encoded)]
 
     def _decode(
         self, clips: Sequence[Samples], tokenizer: Tokenizer, prompt: list[int], beam: int, *, full: bool = False
     ) -> list[Heard]:
-        encoded, frames = self._encode(clips, least=_FULL_FRAMES if full else _LEAST_FRAMES)
-        most = len(prompt) + int(max(frames) * _TOKENS_PER_S / 100) + _TOKENS_MORE
-        results = self._model.model.generate(
-            encoded,
-            [list(prompt) for _ in clips],
-            beam_size=beam,
-            max_length=min(most, self._model.max_length),
-            suppress_tokens=self._suppressed,
-            return_scores=True,
-            return_no_speech_prob=True,
-        )
-        tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
-        words = self._words(tokens, tokenizer, encoded, frames)
-        return [
-            Heard(found, _avg_logprob(result), float(result.no_speech_prob), subtitles=True)
-            for result, found in zip(results, words, strict=True)
-        ]
+        with _on_device():
+            encoded, frames = self._encode(clips, least=_FULL_FRAMES if full else _LEAST_FRAMES)
+            most = len(prompt) + int(max(frames) * _TOKENS_PER_S / 100) + _TOKENS_MORE
+            results = self._model.model.generate(
+                encoded,
+                [list(prompt) for _ in clips],
+                beam_size=beam,
+                max_length=min(most, self._model.max_length),
+                suppress_tokens=self._suppressed,
+                return_scores=True,
+                return_no_speech_prob=True,
+            )
+            tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
+            words = self._words(tokens, tokenizer, encoded, frames)
+            return [
+                Heard(found, _avg_logprob(result), float(result.no_speech_prob), subtitles=True)
+                for result, found in zip(results, words, strict=True)
+            ]
 
     def _words(
         self, tokens: list[list[int]], tokenizer: Tokenizer, encoded: Any, frames: list[int]
@@ -175,6 +178,20 @@ class WhisperEngine:
         clip = clip[: MAX_CLIP_S * _RATE]
         features = self._model.feature_extractor(clip, padding=length * _HOP - len(clip) + _HOP)
         return np.asarray(features[..., :length], dtype=np.float32)
+
+
+@contextmanager
+def _on_device() -> Iterator[None]:
+    """CTranslate2 has one error for all that goes wrong on a device; that its memory is full is told by its text."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        raise DeviceFull(
+            f"the memory of the graphics card is full ({_first_line(error)}); free it, lower batch_size, take "
+            'compute_type = "int8_float16", or set device = "cpu"'
+        ) from error
 
 
 def _odds(result: list[tuple[str, float]]) -> LanguageOdds:

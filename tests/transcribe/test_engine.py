@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from archive.domain.errors import Unavailable
 from archive.domain.transcript import Language
 from config.settings import Models
 from config.settings import Recogniser as Section
@@ -17,6 +19,7 @@ from tests.transcribe.conftest import SAMPLE, whole
 from transcribe.audio import RATE
 from transcribe.engine import MAX_CLIP_S, Clip, Engine, Heard, Samples
 from transcribe.recogniser import Recogniser, prepare
+from transcribe.whisper import WhisperEngine
 
 pytestmark = pytest.mark.model
 
@@ -85,3 +88,33 @@ def test_each_clip_has_a_language(engine: Engine, clips: list[Samples]) -> None:
         assert max(one.kk, one.ru) <= 1e-6
         assert math.exp(one.kk) + math.exp(one.ru) <= 1 + 1e-6
     assert engine.languages([]) == []
+
+
+def test_a_device_that_holds_one_clip_at_a_time_hears_them_all(
+    recogniser: Recogniser, clips: list[Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full graphics card, as CTranslate2 reports it; nothing here has one."""
+    engine = cast("WhisperEngine", recogniser.engine)
+    real = engine._model.encode
+    most = 1
+
+    def full(features: Any) -> Any:
+        if len(features) > most:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return real(features)
+
+    monkeypatch.setattr(engine._model, "encode", full)
+    asked = [Clip(clip, Language.RU) for clip in (clips[0], clips[3], clips[1])]
+    found = engine.recognise(asked, {})
+    assert [bool(heard.words) for heard in found] == [True, True, True]
+    assert len(engine.languages(clips[:2])) == 2
+    most = 0
+    with pytest.raises(Unavailable, match="batch_size"):
+        engine.recognise(asked[:1], {})
+    monkeypatch.setattr(engine._model, "encode", _broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        engine.recognise(asked[:1], {})
+
+
+def _broken(features: Any) -> Any:
+    raise RuntimeError("a bug")

@@ -124,12 +124,28 @@ def hum(number: int) -> NDArray[np.int16]:
     ]
 
 
+def music(number: int) -> NDArray[np.int16]:
+    """Chords of a plucked and a bowed instrument, a beat under them: 100 a minute, a progression of four."""
+    time_s = np.arange(PIECE_S * RATE) / RATE
+    beats = np.floor(time_s / 0.6)
+    in_beat_s = time_s - beats * 0.6
+    chord = np.array([[220.0, 261.6, 329.6], [174.6, 220.0, 261.6], [196.0, 246.9, 293.7], [164.8, 207.7, 246.9]])
+    notes = chord[((beats // 4 + number) % 4).astype(int)].T
+    phase = np.cumsum(2 * np.pi * notes / RATE, axis=1)
+    bowed = sum(np.sin(n * phase) / n for n in range(1, 6)).sum(axis=0) * (0.8 + 0.2 * np.sin(2 * np.pi * 5.5 * time_s))
+    plucked = sum(np.sin(2 * n * phase) / n for n in range(1, 4)).sum(axis=0) * np.exp(-in_beat_s * 6)
+    drum = np.random.default_rng(number).standard_normal(len(time_s)) * np.exp(-in_beat_s * 40)
+    heard = 0.5 * bowed + plucked + drum
+    return np.asarray(heard / np.abs(heard).max() * 0.3 * 32767, np.int16)[None]
+
+
 QUIET_ROOMS: dict[str, Callable[[int], NDArray[np.int16]]] = {
     "digital silence": lambda _: np.zeros((4, PIECE_S * RATE), np.int16),
     "room noise": lambda number: noise(PIECE_S, -45, 4, number),
     "loud noise": lambda number: noise(PIECE_S, -20, 1, number),
     "hum": hum,
     "restless room": restless,
+    "music": music,
 }
 
 
