@@ -27,6 +27,7 @@ from api.routes import (
     recordings,
     requests,
     rooms,
+    schedule,
     search,
     session,
     texts,
@@ -59,6 +60,7 @@ PARTS = (
     enrolment,
     glossary,
     requests,
+    schedule,
 )
 
 

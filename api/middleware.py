@@ -34,6 +34,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 PRIVATE = "private, no-store"
 BODY_LIMIT = 64 << 10
 AGENT_BODY_LIMIT = 16 << 20
+SCHEDULE_BODY_LIMIT = 16 << 20
 TEXT_BODY_LIMIT = 1 << 20  # thousands of lines may be confirmed at once
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -103,6 +104,8 @@ class Gate:
 def _limit(path: str) -> int:
     if path.startswith("/api/v1/agent/"):
         return AGENT_BODY_LIMIT
+    if path == "/api/v1/schedule":
+        return SCHEDULE_BODY_LIMIT
     return TEXT_BODY_LIMIT if path.endswith("/transcript/changes") else BODY_LIMIT
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
+from typing import BinaryIO
 from uuid import UUID
 
 import click
 from sqlalchemy.orm import Session
 
-from archive import accounts
-from archive.db import audit, enrolments, second_factors, sessions
+from archive import accounts, schedule_file
+from archive.db import audit, catalogue, enrolments, integrations, second_factors, sessions
+from archive.db.integrations import Scope
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
 from archive.domain.enrolment import groups
@@ -107,6 +110,84 @@ def user_reset_second_factor(username: str) -> None:
         ended = sessions.end_others(session, person.id, "", SystemClock().utc())
         audit.write(session, audit.Entry("user.second_factor", True, "command line", data={"user": person.username}))
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
+
+
+@click.group()
+def schedule() -> None:
+    """Put in courts, rooms, cases and hearings.
+
+    Example: tyndau schedule import day.json
+    """
+
+
+@schedule.command("import")
+@click.argument("file", type=click.File("rb"))
+def schedule_import(file: BinaryIO) -> None:
+    """Add or change what is in FILE (`-` = standard input); the same again changes nothing. All of it, or nothing.
+
+    archive/schedule_file.py has the document's fields; config/schedule.example.json is one.
+
+    Example: tyndau schedule import config/schedule.example.json
+    """
+    document = schedule_file.read(file.read())
+    told = {"hearings": len(document.hearings), "courtrooms": len(document.courtrooms), "courts": len(document.courts)}
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        catalogue.import_hearings(session, document.plain())
+        audit.write(session, audit.Entry("schedule", True, "command line", data=told))
+    click.echo(f"{told['courts']} courts, {told['courtrooms']} courtrooms, {told['hearings']} hearings are in.")
+
+
+@click.group()
+def token() -> None:
+    """Let other systems call the API for a court.
+
+    Example: tyndau token create saryarka "Case management" --scope schedule
+    """
+
+
+@token.command("create")
+@click.argument("court")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice([one.value for one in Scope]))
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it is good; without this until it is revoked.")
+def token_create(court: str, name: str, scopes: tuple[str, ...], days: int | None) -> None:
+    """Make a token for a system NAME of COURT; it is shown only now.
+
+    Example: tyndau token create saryarka "Case management" --scope schedule --days 365
+    """
+    now = SystemClock().utc()
+    expires = now + timedelta(days=days) if days else None
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        made = integrations.create(session, court, name, map(Scope, scopes), expires, now)
+        _note(session, "token.create", system=name, court=court)
+    click.echo(made)
+
+
+@token.command("list")
+def token_list() -> None:
+    """Show who may call, and when each did last.
+
+    Example: tyndau token list
+    """
+    with make_sessions(load_settings(), pool_size=1)() as session:
+        for one in integrations.listed(session):
+            state = "revoked" if one.revoked_utc else f"until {iso(one.expires_utc)}" if one.expires_utc else "good"
+            used = iso(one.used_utc) if one.used_utc else "never"
+            scopes = ",".join(sorted(one.scopes))
+            click.echo(f"{one.id}  {one.court_code}  {scopes}  {state}  last used {used}  {one.name}")
+
+
+@token.command("revoke")
+@click.argument("id_", metavar="ID", type=click.UUID)
+def token_revoke(id_: UUID) -> None:
+    """Shut a system out with its next call.
+
+    Example: tyndau token revoke 0b5a7c1e-3f0e-4f5e-9f3a-0a4d6c1b2e3f
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        gone = integrations.revoke(session, id_, SystemClock().utc())
+        _note(session, "token.revoke", system=gone.name, court=gone.court_code)
+    click.echo(f"{gone.name} may not call any more.")
 
 
 @click.group()

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,7 +32,7 @@ from archive.db.agents import (
 from archive.db.cards import queue_cards, recordings_of
 from archive.db.marks import ordered
 from archive.domain.access import AccessClass
-from archive.domain.errors import BadInput, Damaged
+from archive.domain.errors import BadInput, Damaged, Denied
 from archive.domain.ids import check_name
 from archive.domain.wall import parse_iso
 
@@ -43,11 +43,36 @@ __all__ = [
     "import_courts",
     "import_hearings",
     "put_state",
+    "require_own",
     "waiting_commands",
 ]
 
 NAMES = ("name_kk", "name_ru", "name_en")
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('tyndau schedule'))")
 CASE_KINDS = ("civil", "criminal", "administrative")
+
+
+def require_own(session: Session, court: uuid.UUID, document: Mapping[str, Any]) -> None:
+    """Nothing if all of `document` is about this court, and nothing in it belongs to another one already.
+
+    Raises:
+        Denied: something is another court's; it may not be learnt what.
+    """
+    code = session.scalar(select(t.Court.code).where(t.Court.id == court))
+    hearings = document.get("hearings", ())
+    rooms = [one["code"] for one in document.get("courtrooms", ())] + [one["courtroom"] for one in hearings]
+    numbers = [one["case"]["number"] for one in hearings]
+    keys = [one["external_id"] for one in hearings]
+    named = {room["court"] for room in document.get("courtrooms", ())} | {one["case"]["court"] for one in hearings}
+    of_case = select(t.Hearing.id).join(t.Case, t.Case.id == t.Hearing.case_id)
+    foreign = [
+        select(t.Courtroom.id).where(t.Courtroom.code.in_(rooms), t.Courtroom.court_id != court),
+        select(t.Case.id).where(t.Case.number.in_(numbers), t.Case.court_id != court),
+        of_case.where(t.Hearing.external_id.in_(keys), t.Case.court_id != court),
+    ]
+    other = any(session.scalar(select(query.exists())) for query in foreign)
+    if document.get("courts") or not named <= {code} or other:
+        raise Denied("the document is not about your court alone; leave out courts, rooms and cases of others")
 
 
 def import_courts(session: Session, document: Mapping[str, Any]) -> None:
@@ -76,6 +101,7 @@ def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, 
     Raises:
         BadInput: a field is missing or wrong, or it names an unknown court, room or user.
     """
+    session.execute(_ONE_AT_A_TIME)
     import_courts(session, document)
     ids = {}
     for number, hearing in enumerate(document.get("hearings", ()), 1):

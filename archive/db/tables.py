@@ -352,6 +352,21 @@ class Request(Base):
     )
 
 
+class Integration(Base):
+    """Another system that may call the API for a court."""
+
+    __tablename__ = "integrations"
+    id: Mapped[uuid.UUID] = _id()
+    court_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courts.id"))
+    name: Mapped[str]
+    token_sha256: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]]  # archive.db.integrations.Scope
+    created_utc: Mapped[datetime] = _now()
+    expires_utc: Mapped[datetime | None]  # null = until revoked
+    used_utc: Mapped[datetime | None]
+    revoked_utc: Mapped[datetime | None]
+
+
 class Session(Base):
     """A signed-in browser; the cookie's token is kept as its SHA-256."""
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from archive.jobs.defer import defer
 from config.settings import Settings
 from tests.archive.test_jobs import environment
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 DOWN = {"TYNDAU_DATABASE__URL": "postgresql://x:y@127.0.0.1:1/z", "TYNDAU_STORAGE__ENDPOINT": "127.0.0.1:1"}
 
 
@@ -73,6 +75,26 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
     for missing in (("user", "reset-second-factor", "nobody"), ("user", "password", "nobody", "--password-stdin")):
         done = tyndau(*missing, env=environment(database), typed="another horse battery\n")
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_a_court_comes_in_by_a_document_and_lets_its_system_call(database: Settings, sessions: Sessions) -> None:
+    example = (REPOSITORY / "config" / "schedule.example.json").read_text(encoding="utf-8")
+    for _ in range(2):
+        done = tyndau("schedule", "import", "-", env=environment(database), typed=example)
+        assert (done.returncode, done.stdout) == (0, "1 courts, 1 courtrooms, 1 hearings are in.\n"), done.stderr
+    with sessions() as session:
+        assert session.scalars(select(t.Hearing.external_id)).all() == ["torelik-2026-004501-1"]
+    misspelt = tyndau("schedule", "import", "-", env=environment(database), typed=example.replace("class", "klass"))
+    assert (misspelt.returncode, len(misspelt.stderr.splitlines())) == (1, 1)
+    assert "hearings.0.class" in misspelt.stderr
+    made = tyndau("token", "create", "saryarka", "Төрелік", "--scope", "schedule", env=environment(database))
+    assert made.stdout.startswith("tyi_")
+    listed = tyndau("token", "list", env=environment(database)).stdout
+    assert made.stdout.strip() not in listed
+    assert "saryarka  schedule  good  last used never  Төрелік" in listed
+    gone = tyndau("token", "revoke", listed.split()[0], env=environment(database))
+    assert gone.stdout == "Төрелік may not call any more.\n"
+    assert "revoked" in tyndau("token", "list", env=environment(database)).stdout
 
 
 def test_worker_until_idle(database: Settings, sessions: Sessions) -> None:
