@@ -646,10 +646,12 @@ class Utterance(Base):
     confirmed_in: Mapped[int | None]  # the revision in which a person confirmed it
     corrected_by: Mapped[str | None]  # of a draft: the user name of whoever wrote this; null = the machine did
     exact: Mapped[str] = mapped_column(TSVECTOR)  # normalised words, positions kept
-    stems: Mapped[str] = mapped_column(TSVECTOR)  # stems of archive.search.analysis at the same positions
+    stems: Mapped[str] = mapped_column(TSVECTOR)  # keys of archive.search.analysis at the same positions
+    analysed: Mapped[int] = mapped_column(BigInteger, server_default="1")  # by which version of that
     __table_args__ = (
         UniqueConstraint("recording_id", "revision", "seq"),
         Index(None, "recording_id", "start_ms"),
+        Index(None, "analysed"),
         Index("ix_utterances_exact", "exact", postgresql_using="gin"),
         Index("ix_utterances_stems", "stems", postgresql_using="gin"),
     )

@@ -21,7 +21,7 @@ from archive.domain.errors import NotFound
 from archive.domain.media import SourceKind
 from archive.domain.transcript import Transcript, TranscriptState, Utterance
 from archive.jobs.defer import defer
-from archive.search.analysis import index_vectors
+from archive.search.analysis import VERSION, index_vectors
 
 DRAFT, FINAL = -1, 0
 # Sound waits so long for an earlier segment that is still under way; the final text needs no such guess.
@@ -251,4 +251,5 @@ def _columns(one: Utterance) -> dict[str, Any]:
         "flags": [flag.value for flag in one.flags],
         "exact": cast(literal(exact), TSVECTOR),
         "stems": cast(literal(stems), TSVECTOR),
+        "analysed": VERSION,
     }

@@ -28,6 +28,7 @@ from archive.keeping import terms
 from archive.key_register import state_keys
 from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
+from archive.search.again import index_again
 from archive.second_site import work as second_site
 from config.log import report
 from config.settings import Settings
@@ -98,6 +99,7 @@ def run_worker(
             Upkeep(partial(adopt_strays, context), pace.catch_up_s, at_start=False),
             Upkeep(partial(scrub, context), pace.scrub_s, at_start=False),
             Upkeep(partial(tidy_exports, context), pace.seal_s),
+            Upkeep(partial(index_again, context.sessions), pace.seal_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:
