@@ -10,9 +10,11 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.accel import Accel
 from api.viewings import Viewings
 from api.watching import Watchers
 from archive.accounts import Doorkeeper, Throttle
+from archive.db.playing import Playing
 from archive.db.session import Sessions, conninfo, make_sessions
 from archive.publish.live import Live
 from archive.storage.port import ObjectStore
@@ -34,6 +36,8 @@ class Services:
     watchers: Watchers
     viewings: Viewings
     live: Live
+    playing: Playing
+    accel: Accel
     codes: Throttle  # who tries enrolment codes, by address
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,21 +63,25 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         attempts=settings.api.sign_in_attempts,
     )
     evidence = open_store(settings.storage, settings.storage.evidence_bucket)
+    derived = open_store(settings.storage, settings.storage.derived_bucket)
     return Services(
         settings=settings,
         clock=clock,
         sessions=sessions,
         doorkeeper=doorkeeper,
         evidence=evidence,
-        derived=open_store(settings.storage, settings.storage.derived_bucket),
+        derived=derived,
         watchers=Watchers(conninfo(settings)),
         viewings=Viewings(clock),
         live=Live(sessions, evidence, clock, settings.api.live_cache_mb << 20),
+        playing=Playing(conninfo(settings), doorkeeper.earliest),
+        accel=Accel(settings.api, derived, clock),
         codes=Throttle(settings.api.sign_in_attempts, clock),
     )
 
 
-def _services(connection: HTTPConnection) -> Services:
+async def _services(connection: HTTPConnection) -> Services:
+    """No thread is needed for this: it is asked at every request."""
     services: Services = connection.app.state.services
     return services
 

@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -223,9 +223,18 @@ class Doorkeeper:
         now = self._clock.utc()
         with self._sessions.begin() as session:
             found = db_sessions.living(session, token_sha256(token), now, self._idle, self._absolute)
-            if found and active and now - found.used_utc > TOUCH_EVERY:
+            if found and active and not self.is_noted(found):
                 db_sessions.touch(session, found.token_sha256, now)
         return found
+
+    def earliest(self) -> tuple[datetime, datetime]:
+        """When a session that is alive now was used last, and begun, at the earliest."""
+        now = self._clock.utc()
+        return now - self._idle, now - self._absolute
+
+    def is_noted(self, found: SignedIn) -> bool:
+        """Whether it stands in the catalogue that the session is in use, as exactly as that is kept."""
+        return self._clock.utc() - found.used_utc <= TOUCH_EVERY
 
     def sign_out(self, signed_in: SignedIn) -> None:
         """End the session now."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -36,18 +37,22 @@ def living(session: Session, token_sha256: str, now: datetime, idle: timedelta, 
     found = session.execute(
         select(t.Session, t.User)
         .join(t.User, t.User.id == t.Session.user_id)
-        .where(
-            t.Session.token_sha256 == token_sha256,
-            t.Session.ended_utc.is_(None),
-            t.Session.used_utc > now - idle,
-            t.Session.created_utc > now - absolute,
-            t.User.disabled_utc.is_(None),
-        )
+        .where(t.Session.token_sha256 == token_sha256, *lives(now - idle, now - absolute))
     ).first()
     if found is None:
         return None
     row, user = found
     return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc)
+
+
+def lives(used_after: Any, made_after: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on `sessions` beside `users`: not ended, not too old, and its account is not disabled."""
+    return (
+        t.Session.ended_utc.is_(None),
+        t.Session.used_utc > used_after,
+        t.Session.created_utc > made_after,
+        t.User.disabled_utc.is_(None),
+    )
 
 
 def touch(session: Session, token_sha256: str, now: datetime) -> None:
