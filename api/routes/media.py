@@ -34,7 +34,7 @@ async def media(recording: str, path: str, request: Request, services: Use) -> R
     if file is None:
         file = await run_in_threadpool(_decided, request, services, recording, path)
     redirect = services.accel.redirect(request, file)
-    return redirect if redirect else await run_in_threadpool(_sent, request, services, file)
+    return redirect or await run_in_threadpool(_sent, request, services, file)
 
 
 @router.get("/{recording}/live/{path:path}", response_class=Response)
