@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,7 @@ from tests.api.test_media import (  # noqa: F401 - once more
     test_who_plays_on_is_asked_anew,
 )
 from tests.api.world import Court, Person, SignedIn, listed, sign_in
+from tests.minio_server import running_minio
 from tests.nginx_server import Nginx, free_ports, needed_nginx, running_nginx
 
 As = Callable[[Person], SignedIn]
@@ -351,7 +353,7 @@ def apart(installation: Settings, court: Court, running: Front) -> Iterator[Call
     """nginx and an application that have their own troubles with the store."""
     with ExitStack() as stack:
 
-        def begin(folder: Any, nginx_store: str, api_store: str) -> tuple[Nginx, Running]:
+        def begin(folder: Path, nginx_store: str, api_store: str) -> tuple[Nginx, Running]:
             storage = installation.storage.model_copy(update={"endpoint": api_store})
             one = Running(accelerated(installation.model_copy(update={"storage": storage})))
             stack.callback(one.stop)
@@ -367,7 +369,7 @@ def test_what_nginx_cannot_fetch_the_application_sends(
     installation: Settings,
     large: str,
     party: SignedIn,
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
     dead = f"127.0.0.1:{free_ports(1)[0]}"
     nginx, _ = apart(tmp_path, dead, installation.storage.endpoint)
@@ -381,7 +383,7 @@ def test_a_dead_store_and_a_dead_application_are_said_to_be_away(
     apart: Callable[..., Any],
     large: str,
     party: SignedIn,
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
     dead = f"127.0.0.1:{free_ports(1)[0]}"
     nginx, one = apart(tmp_path, dead, dead)
@@ -392,6 +394,24 @@ def test_a_dead_store_and_a_dead_application_are_said_to_be_away(
         assert b'"SRV-001"' in body
         assert dead.encode() not in body
         one.stop()
+
+
+def test_nothing_of_a_minio_reaches_the_reader(
+    installation: Settings, court: Court, large: str, party: SignedIn, tmp_path: Path
+) -> None:
+    for name in ("minio", "nginx"):
+        (tmp_path / name).mkdir()
+    with running_minio(tmp_path / "minio") as minio:
+        one = Running(accelerated(installation.model_copy(update={"storage": minio.storage})))
+        one.services.derived.put(f"{court.one().recording}/media/v1/cam/_video.mp4", LARGE)
+        api, ports = one.url.removeprefix("http://"), free_ports(3)
+        with running_nginx(needed_nginx(), tmp_path / "nginx", ports, api, minio.storage.endpoint, KEY) as nginx:
+            sent = [("Cookie", cookie_of(party)), ("Range", "bytes=2097000-2098000")]
+            status, headers, body = asked(nginx.plain_url, "GET", f"/api/v1{large}", sent)
+            assert (status, body) == (206, LARGE[2097000:2098001])
+            assert nginx.cached
+            assert set(headers) <= PUBLIC
+        assert one.stop()
 
 
 # --- the rest of the front ---------------------------------------------------------------------------
