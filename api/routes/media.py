@@ -34,7 +34,9 @@ async def media(recording: str, path: str, request: Request, services: Use) -> R
     if file is None:
         file = await run_in_threadpool(_decided, request, services, recording, path)
     redirect = services.accel.redirect(request, file)
-    return redirect or await run_in_threadpool(_sent, request, services, file)
+    if redirect is None:
+        return await run_in_threadpool(_sent, request, services, file)
+    return redirect
 
 
 @router.get("/{recording}/live/{path:path}", response_class=Response)
