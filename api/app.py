@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import problems, schemas
 from api.middleware import Envelope, Gate
+from api.playing import Lane
 from api.routes import (
     agent,
     agents,
@@ -44,13 +45,13 @@ log = logging.getLogger(__name__)
 
 API = "/api/v1"
 PARTS = (
+    media,  # first: it is asked for most, and routes are tried one after the other
     session,
     hearings,
     recordings,
     texts,
     marks,
     live,
-    media,
     bundle,
     exports,
     search,
@@ -89,6 +90,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.include_router(people)
     app.include_router(health.router)
     app.include_router(web.router)
+    app.add_middleware(Lane, services=services)
     app.add_middleware(Gate, public_url=settings.api.public_url)
     app.add_middleware(Envelope, secure=services.secure)
     return app
@@ -105,6 +107,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await services.playing.close()
         services.sessions.kw["bind"].dispose()
 
 

@@ -54,7 +54,7 @@ def entering(request: Request, services: Use) -> SignedIn:
         NoSession: nobody.
         Forged: a changing request without the token.
     """
-    found = services.doorkeeper.who(_token(request, services), active=not _is_passive(request))
+    found = services.doorkeeper.who(token_of(request, services), active=not _is_passive(request))
     if found is None:
         raise NoSession("nobody is signed in; sign in")
     if request.method not in SAFE:
@@ -64,7 +64,8 @@ def entering(request: Request, services: Use) -> SignedIn:
     return found
 
 
-def _token(request: Request, services: Services) -> str:
+def token_of(request: Request, services: Services) -> str:
+    """The session's token that a request carries; empty without one."""
     return request.cookies.get(cookie_name(services), "")
 
 
@@ -75,7 +76,7 @@ def _is_passive(request: Request) -> bool:
 
 def still_signed_in(request: Request, services: Services) -> SignedIn | None:
     """The same for a stream that goes on: None once the session has ended."""
-    found = services.doorkeeper.who(_token(request, services), active=False)
+    found = services.doorkeeper.who(token_of(request, services), active=False)
     return found if found is not None and found.step is None else None
 
 

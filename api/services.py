@@ -11,8 +11,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.accel import Accel
 from api.viewings import Viewings
 from api.watching import Watchers
+from archive.db.playing import Playing
 from archive.db.session import Sessions, conninfo, make_sessions
 from archive.db.sessions import Limits
 from archive.domain.access import Role
@@ -38,6 +40,8 @@ class Services:
     watchers: Watchers
     viewings: Viewings
     live: Live
+    playing: Playing
+    accel: Accel
     codes: Throttle  # who tries enrolment codes, by address
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,33 +59,33 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """
     clock = clock or SystemClock()
     sessions = make_sessions(settings)
-    doorkeeper = Doorkeeper(
-        sessions,
-        clock,
-        cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE)),
-        Limits(
-            idle=timedelta(minutes=settings.api.session_idle_minutes),
-            absolute=timedelta(hours=settings.api.session_hours),
-            second_factor=frozenset(map(Role, settings.api.second_factor_roles)),
-        ),
-        attempts=settings.api.sign_in_attempts,
+    limits = Limits(
+        idle=timedelta(minutes=settings.api.session_idle_minutes),
+        absolute=timedelta(hours=settings.api.session_hours),
+        second_factor=frozenset(map(Role, settings.api.second_factor_roles)),
     )
+    vault = cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE))
+    doorkeeper = Doorkeeper(sessions, clock, vault, limits, attempts=settings.api.sign_in_attempts)
     evidence = open_store(settings.storage, settings.storage.evidence_bucket)
+    derived = open_store(settings.storage, settings.storage.derived_bucket)
     return Services(
         settings=settings,
         clock=clock,
         sessions=sessions,
         doorkeeper=doorkeeper,
         evidence=evidence,
-        derived=open_store(settings.storage, settings.storage.derived_bucket),
+        derived=derived,
         watchers=Watchers(conninfo(settings)),
         viewings=Viewings(clock),
         live=Live(sessions, evidence, clock, settings.api.live_cache_mb << 20),
+        playing=Playing(conninfo(settings), doorkeeper.earliest, limits),
+        accel=Accel(settings.api, derived, clock),
         codes=Throttle(settings.api.sign_in_attempts, clock),
     )
 
 
-def _services(connection: HTTPConnection) -> Services:
+async def _services(connection: HTTPConnection) -> Services:
+    """No thread is needed for this: it is asked at every request."""
     services: Services = connection.app.state.services
     return services
 

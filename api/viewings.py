@@ -23,10 +23,23 @@ class Viewings:
 
     def begins(self, key: Key) -> bool:
         """Note that something of `key` was asked for; True when this begins a viewing."""
-        now = self._clock.monotonic_s()
         with self._lock:
-            last = self._last.pop(key, None)
-            self._last[key] = now
+            going_on = self._goes_on(key)
+            self._last[key] = self._clock.monotonic_s()
+            self._last.move_to_end(key)
             if len(self._last) > MAX_KNOWN:
                 self._last.popitem(last=False)
-        return last is None or now - last > PAUSE_S
+        return not going_on
+
+    def goes_on(self, key: Key) -> bool:
+        """The same for what has begun; False, and nothing noted, where `begins` would be True."""
+        with self._lock:
+            going_on = self._goes_on(key)
+            if going_on:
+                self._last[key] = self._clock.monotonic_s()
+                self._last.move_to_end(key)
+        return going_on
+
+    def _goes_on(self, key: Key) -> bool:
+        last = self._last.get(key)
+        return last is not None and self._clock.monotonic_s() - last <= PAUSE_S

@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -152,9 +152,18 @@ class Doorkeeper:
         now = self._clock.utc()
         with self._sessions.begin() as session:
             found = db.living(session, token_sha256(token), now, self._limits)
-            if found and active and now - found.used_utc > TOUCH_EVERY:
+            if found and active and not self.is_noted(found):
                 db.touch(session, found.token_sha256, now)
         return found
+
+    def earliest(self) -> tuple[datetime, datetime]:
+        """When a session that is alive now was used last, and begun, at the earliest."""
+        now = self._clock.utc()
+        return now - self._limits.idle, now - self._limits.absolute
+
+    def is_noted(self, found: SignedIn) -> bool:
+        """Whether it stands in the catalogue that the session is in use, as exactly as that is kept."""
+        return self._clock.utc() - found.used_utc <= TOUCH_EVERY
 
     def sign_out(self, who: SignedIn) -> None:
         """End the session now."""

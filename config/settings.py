@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+ACCEL_KEY_CHARS = 32
 
 
 class Section(BaseModel):
@@ -83,6 +85,14 @@ class Api(Section):
     late_minutes: float = Field(10, ge=0)  # a hearing that is so late and not recorded raises ROM-002
     alarm_days: int = Field(365, ge=1)  # how long the alarms of rooms are kept once they are over
     live_cache_mb: int = Field(128, ge=16)  # of running hearings, kept for all who watch; less = parts are made again
+    accel: str = Field("", pattern=r"^(/[a-z0-9_-]+/)?$")  # nginx's internal location for media; empty = we send them
+    accel_key: SecretStr = SecretStr("")  # by which nginx shows that it is nginx: nobody else is told where media lie
+
+    @model_validator(mode="after")
+    def _nginx_is_known(self) -> Self:
+        if self.accel and len(self.accel_key.get_secret_value()) < ACCEL_KEY_CHARS:
+            raise ValueError(f"api.accel needs an accel_key of at least {ACCEL_KEY_CHARS} characters, as nginx has it")
+        return self
 
 
 class Exports(Section):

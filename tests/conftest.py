@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -29,6 +30,10 @@ from tests.browser import (  # noqa: F401 - fixtures
     playwright_driver,
     shots,
 )
+
+# How long an example takes is no property of the code: the machine may be busy with something else.
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

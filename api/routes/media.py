@@ -7,14 +7,13 @@ them too.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from api import guard, ranges
+from api import guard, playing, ranges
 from api.guard import Who
 from api.services import Services, Use
 from archive.db import recordings as db
@@ -26,30 +25,18 @@ from archive.storage.reading import chunks
 
 router = APIRouter(prefix="/recordings", tags=["media"])
 
-_PATH = re.compile(r"v(\d{1,9})/(.+)")
-_WORDS = re.compile(r"v\d+/text/r\d+-[^/]+/.+")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A published file."""
-
-    key: str
-    size: int
-    content_type: str
-
 
 @router.head("/{recording}/media/{path:path}", operation_id="media_head", response_class=StreamingResponse)
 @router.get("/{recording}/media/{path:path}", response_class=StreamingResponse)
-def media(recording: str, path: str, request: Request, who: Who, services: Use) -> Response:
+async def media(recording: str, path: str, request: Request, services: Use) -> Response:
     """A file of the access copies, or one byte range of it."""
-    actions = (Action.VIEW, Action.READ) if _WORDS.fullmatch(path) else (Action.VIEW,)
-    standings = {action: guard.to_recording(services, who, recording, action) for action in actions}
-    file = _published(services, who, standings[Action.VIEW], recording, path)
-    for action, standing in standings.items():
-        guard.note_viewing(services, who, standing, recording, action)
-    body = partial(chunks, services.derived, file.key)
-    return ranges.reply(request, ranges.Body(file.size, file.content_type, body))
+    file = await playing.file(request, services, recording, path)
+    if file is None:
+        file = await run_in_threadpool(_decided, request, services, recording, path)
+    redirect = services.accel.redirect(request, file)
+    if redirect is None:
+        return await run_in_threadpool(_sent, request, services, file)
+    return redirect
 
 
 @router.get("/{recording}/live/{path:path}", response_class=Response)
@@ -63,18 +50,36 @@ def live_media(recording: str, path: str, who: Who, services: Use) -> Response:
     return Response(file.data, media_type=file.content_type)
 
 
-def _published(services: Services, who: SignedIn, standing: Standing, recording: str, path: str) -> File:
+def _sent(request: Request, services: Services, file: db.CopiedFile) -> Response:
+    read = partial(chunks, services.derived, file.key)
+    return ranges.reply(request, ranges.Body(file.size, file.content_type, read, file.sha256))
+
+
+def _decided(request: Request, services: Services, recording: str, path: str) -> db.CopiedFile:
+    """The file, step by step; what is refused and what begins is noted.
+
+    Raises:
+        NoSession, NotFound, Denied, Gone: as `guard` and the access table say.
+    """
+    who = guard.signed_in(request, services)
+    standings = {action: guard.to_recording(services, who, recording, action) for action in playing.actions(path)}
+    file = _published(services, who, standings[Action.VIEW], recording, path)
+    for action, standing in standings.items():
+        guard.note_viewing(services, who, standing, recording, action)
+    return file
+
+
+def _published(services: Services, who: SignedIn, standing: Standing, recording: str, path: str) -> db.CopiedFile:
     """The file of this name in the copy that the path names.
 
     Raises:
         NotFound: no such copy, it conceals more or less than `who` may have, or it lists no such file.
     """
-    match = _PATH.fullmatch(path)
+    match = playing.PATH.fullmatch(path)
     if match:
         with services.sessions() as session:
             hidden = guard.hidden(session, who, standing, recording, Action.VIEW)
-            copy = db.copy_of_version(session, recording, int(match[1]), hidden)
-        about = copy.contents.get("files", {}).get(match[2]) if copy else None
-        if copy and about:
-            return File(copy.prefix + match[2], int(about["size"]), str(about["content_type"]))
+            file = db.copied_file(session, recording, int(match[1]), match[2], hidden)
+        if file:
+            return file
     raise NotFound("there is no such file; load the recording again")

@@ -12,9 +12,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, false, func, literal, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
@@ -147,8 +164,8 @@ def _holds(person: Person, relation: Relation) -> ColumnElement[bool]:
     if relation is Relation.ANY:
         return true()
     if relation is Relation.COURT:
-        return _at_court(person)
-    return _named(person) if relation is Relation.NAMED else _in_case(person)
+        return _at_court(person.court)
+    return _named(person.id) if relation is Relation.NAMED else _in_case(person.id)
 
 
 def _of_hearing(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -156,30 +173,33 @@ def _of_hearing(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
     Left to itself SQLAlchemy looks for the hearing one level up alone, and further in asks about any hearing at all.
     """
-    return exists().where(*conditions).correlate(t.Hearing)
+    return exists().where(*conditions).correlate(t.Hearing, t.User)
 
 
-def _named(person: Person) -> ColumnElement[bool]:
+# `person` and `court` are ids, or columns of `users` in a query that finds the person too.
+
+
+def _named(person: Any) -> ColumnElement[bool]:
     place = aliased(t.Participant)
-    named = (place.hearing_id == t.Hearing.id, place.user_id == person.id, place.removed_utc.is_(None))
+    named = (place.hearing_id == t.Hearing.id, place.user_id == person, place.removed_utc.is_(None))
     return _of_hearing(*named)
 
 
-def _in_case(person: Person) -> ColumnElement[bool]:
+def _in_case(person: Any) -> ColumnElement[bool]:
     place, sister = aliased(t.Participant), aliased(t.Hearing)
     return _of_hearing(
         sister.case_id == t.Hearing.case_id,
         place.hearing_id == sister.id,
-        place.user_id == person.id,
+        place.user_id == person,
         place.removed_utc.is_(None),
     )
 
 
-def _at_court(person: Person) -> ColumnElement[bool]:
-    if person.court is None:
+def _at_court(court: Any) -> ColumnElement[bool]:
+    if court is None:
         return false()
     room = aliased(t.Courtroom)
-    return _of_hearing(room.id == t.Hearing.courtroom_id, room.court_id == person.court)
+    return _of_hearing(room.id == t.Hearing.courtroom_id, room.court_id == court)
 
 
 def _granted(person: Person, action: Action) -> ColumnElement[bool]:
@@ -187,21 +207,21 @@ def _granted(person: Person, action: Action) -> ColumnElement[bool]:
     wanted = access.GRANTABLE if action in access.GRANT_CARRIES else access.GRANTABLE & {action}
     if not wanted:
         return false()
-    return _of_hearing(*_holding(grant, person), grant.actions.overlap([a.value for a in wanted]))
+    return _of_hearing(*_holding(grant, person.id), grant.actions.overlap([a.value for a in wanted]))
 
 
-def _holding(grant: Any, person: Person) -> tuple[ColumnElement[bool], ...]:
+def _holding(grant: Any, person: Any) -> tuple[ColumnElement[bool], ...]:
     """A grant to `person` for the query's hearing that is good now."""
     return (
         grant.hearing_id == t.Hearing.id,
-        grant.user_id == person.id,
+        grant.user_id == person,
         grant.revoked_utc.is_(None),
         grant.until_utc > func.now(),
         or_(grant.while_in_case.is_(False), _in_case(person)),
     )
 
 
-def _grants(person: Person) -> ColumnElement[Any]:
+def _grants(person: Any) -> ColumnElement[Any]:
     """The actions of the grants that hold now, comma by comma."""
     grant = aliased(t.Grant)
     return (
@@ -216,30 +236,50 @@ def _grants(person: Person) -> ColumnElement[Any]:
 
 def standing(session: Session, person: Person, hearing: uuid.UUID) -> Standing | None:
     """How `person` is tied to a hearing; None when there is no such hearing."""
-    row = session.execute(_standings(person).where(t.Hearing.id == hearing)).first()
-    return _standing(row) if row else None
+    row = session.execute(_asked().where(t.Hearing.id == hearing), _asking(person)).first()
+    return standing_of(row) if row else None
 
 
 def standing_of_recording(session: Session, person: Person, recording: str) -> Standing | None:
     """The same for the hearing of a recording; None also while it is assigned to no hearing."""
-    query = _standings(person).join(t.Recording, t.Recording.hearing_id == t.Hearing.id)
-    query = query.add_columns(t.Recording.destroyed_utc.is_not(None).label("destroyed"))
-    row = session.execute(query.where(t.Recording.id == recording)).first()
-    return replace(_standing(row), destroyed=row.destroyed) if row else None
+    row = session.execute(_asked_of_recording().where(t.Recording.id == recording), _asking(person)).first()
+    return replace(standing_of(row), destroyed=row.destroyed) if row else None
+
+
+@cache
+def _asked() -> Select[Any]:
+    """Put together once: that takes longer than asking."""
+    return select(*standing_columns(bindparam("person", type_=Uuid()), bindparam("court", type_=Uuid())))
+
+
+@cache
+def _asked_of_recording() -> Select[Any]:
+    query = _asked().join(t.Recording, t.Recording.hearing_id == t.Hearing.id)
+    return query.add_columns(t.Recording.destroyed_utc.is_not(None).label("destroyed"))
+
+
+def _asking(person: Person) -> dict[str, uuid.UUID | None]:
+    return {"person": person.id, "court": person.court}
 
 
 def _standings(person: Person) -> Select[Any]:
-    return select(
+    return select(*standing_columns(person.id, person.court))
+
+
+def standing_columns(person: Any, court: Any) -> tuple[Any, ...]:
+    """What `standing_of` reads, in a query over hearings; `person`, `court`: ids, or the columns of `users`."""
+    return (
         t.Hearing.id,
         t.Hearing.access_class,
         _named(person).label("named"),
         _in_case(person).label("in_case"),
-        _at_court(person).label("at_court"),
+        _at_court(court).label("at_court"),
         _grants(person).label("granted"),
     )
 
 
-def _standing(row: Row[Any]) -> Standing:
+def standing_of(row: Any) -> Standing:
+    """Where the person stands to the hearing of a row of `standing_columns`."""
     held = {Relation.NAMED: row.named, Relation.CASE: row.in_case, Relation.COURT: row.at_court}
     words = set((row.granted or "").split(",")) & {a.value for a in Action}
     return Standing(
@@ -363,7 +403,7 @@ def _hearing(row: Row[Any], people: Iterable[Participant], recordings: Iterable[
         state=HearingState(row.state),
         participants=tuple(people),
         recordings=tuple(recordings),
-        standing=_standing(row),
+        standing=standing_of(row),
     )
 
 

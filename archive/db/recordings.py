@@ -69,6 +69,17 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """A file of published access copies; `sha256` is empty where the listing has none."""
+
+    key: str
+    size: int
+    content_type: str
+    sha256: str
+    published_utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Which revision is the newest that may be read."""
 
@@ -235,11 +246,19 @@ def newest_copy(session: Session, id_: str, hidden: Sequence[Mark] = ()) -> Copy
     return Copy(row.version, row.prefix, row.contents) if row else None
 
 
-def copy_of_version(session: Session, id_: str, version: int, hidden: Sequence[Mark] = ()) -> Copy | None:
-    """One version of the access copies, for a player goes on with the one it began with; None where not exactly
-    `hidden` is concealed in it."""
-    row = session.get(t.AccessCopy, (id_, version))
-    return Copy(row.version, row.prefix, row.contents) if row and row.marks == digest(hidden) else None
+def copied_file(session: Session, id_: str, version: int, path: str, hidden: Sequence[Mark] = ()) -> CopiedFile | None:
+    """A file of one version of the access copies, for a player goes on with the one it began with; None where the
+    version does not list it, or not exactly `hidden` is concealed in it."""
+    copy = t.AccessCopy
+    query = select(copy.prefix, copy.contents["files"][path].label("about"), copy.ready_utc)
+    query = query.where(copy.recording_id == id_, copy.version == version, copy.marks == digest(hidden))
+    row = session.execute(query).first()
+    return copied_file_of(row.prefix + path, row.about, row.ready_utc) if row and row.about else None
+
+
+def copied_file_of(key: str, about: Mapping[str, Any], published_utc: datetime) -> CopiedFile:
+    """A file as the listing of its copies describes it."""
+    return CopiedFile(key, int(about["size"]), str(about["content_type"]), about.get("sha256", ""), published_utc)
 
 
 def segments(session: Session, id_: str) -> list[StoredSegment]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -104,23 +105,22 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         select(t.Session, t.User, t.SecondFactor.secret)
         .join(t.User, t.User.id == t.Session.user_id)
         .outerjoin(t.SecondFactor, t.SecondFactor.user_id == t.User.id)
-        .where(t.Session.token_sha256 == token_sha256, *_alive(now, limits), t.User.disabled_utc.is_(None))
+        .where(t.Session.token_sha256 == token_sha256, *lives(now - limits.idle, now - limits.absolute))
     ).first()
     if found is None:
         return None
     row, user, secret = found
-    step = _step(row, user, secret is not None, limits)
+    step = step_of(row.second_utc, user.must_change_password, secret is not None, Role(user.role), limits)
     return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc, step)
 
 
-def _step(row: t.Session, user: t.User, enrolled: bool, limits: Limits) -> Step | None:
-    if enrolled and row.second_utc is None:
+def step_of(second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, limits: Limits) -> Step | None:
+    """What is left to do in a session: its own time of the second factor, and what is true of its account."""
+    if enrolled and second_utc is None:
         return Step.SECOND_FACTOR
-    if user.must_change_password:
+    if must_change:
         return Step.PASSWORD
-    if not enrolled and Role(user.role) in limits.second_factor:
-        return Step.ENROL
-    return None
+    return Step.ENROL if not enrolled and role in limits.second_factor else None
 
 
 def devices(session: Session, person: uuid.UUID, now: datetime, limits: Limits) -> list[Device]:
@@ -133,6 +133,11 @@ def devices(session: Session, person: uuid.UUID, now: datetime, limits: Limits) 
         )
         for row in rows
     ]
+
+
+def lives(used_after: Any, made_after: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on `sessions` beside `users`: not ended, not too old, and its account is not disabled."""
+    return (*_in_time(used_after, made_after), t.User.disabled_utc.is_(None))
 
 
 def touch(session: Session, token_sha256: str, now: datetime) -> None:
@@ -165,4 +170,8 @@ def _not_ended() -> tuple[ColumnElement[bool]]:
 
 
 def _alive(now: datetime, limits: Limits) -> tuple[ColumnElement[bool], ...]:
-    return (*_not_ended(), t.Session.used_utc > now - limits.idle, t.Session.created_utc > now - limits.absolute)
+    return _in_time(now - limits.idle, now - limits.absolute)
+
+
+def _in_time(used_after: Any, made_after: Any) -> tuple[ColumnElement[bool], ...]:
+    return (*_not_ended(), t.Session.used_utc > used_after, t.Session.created_utc > made_after)

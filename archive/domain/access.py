@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from archive.domain.errors import Denied, NotFound
 
@@ -175,6 +176,7 @@ GRANT_CARRIES = frozenset({Action.LIST, Action.DETAILS})
 GRANTABLE = frozenset({Action.VIEW, Action.READ, Action.BUNDLE})
 
 
+@cache
 def rules_for(role: Role, action: Action) -> tuple[Rule, ...]:
     """The rows that let `role` do `action`; the SQL filter is built from them."""
     return tuple(rule for rule in TABLE if rule.role is role and action in rule.actions)

@@ -165,7 +165,8 @@ class S3Store:
         try:
             yield cast(BinaryIO, Body(response, key))
         finally:
-            response.close()  # not given back: what was not read would have to be drained first
+            if response.length_remaining != 0:
+                response.close()  # not given back: what was not read would have to be drained first
             response.release_conn()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:

@@ -16,7 +16,7 @@ from archive.domain.access import AccessClass, Action, Role, decide
 from archive.domain.marks import Mark, Picture, Sound, digest
 from tests.api.conftest import Running
 from tests.api.test_access import relations
-from tests.api.world import NOW, SAID, Court, Held, Person, SignedIn, record, write_down
+from tests.api.world import NOW, SAID, Court, Held, Person, SignedIn, listed, record, write_down
 from tests.waiting import wait_for
 
 As = Callable[[Person], SignedIn]
@@ -39,8 +39,9 @@ def held(running: Running, court: Court) -> Iterator[Held]:
 
 def publish_as(running: Running, recording: str, marks: str, version: int = 1) -> None:
     prefix = f"{recording}/media/v{version}/"
-    running.services.derived.put(prefix + "mix.mp4", b"sound " + marks.encode())
-    files = {"mix.mp4": {"size": 6 + len(marks), "content_type": "video/mp4"}}
+    sound = b"sound " + marks.encode()
+    running.services.derived.put(prefix + "mix.mp4", sound)
+    files = {"mix.mp4": listed(sound, "video/mp4")}
     contents = {"master": "mix.mp4", "video": [], "audio": [], "poster": None, "thumbnails": None, "files": files}
     row = {"recording_id": recording, "version": version, "made_from": "0" * 64, "prefix": prefix, "ready_utc": NOW}
     with running.services.sessions.begin() as session:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from archive import accounts, second_factor
+from archive.db import people
 from archive.db import tables as t
 from archive.domain.access import Role
 from archive.domain.errors import Misconfigured
@@ -191,6 +192,25 @@ def test_no_route_opens_while_a_step_is_left(strict: Running, browser_of: Open, 
         assert answer.status_code == 401, (method, path)
         assert method == "HEAD" or answer.json()["code"] == "AUTH-005"
     browser.ask("GET", "/session")
+
+
+def test_what_plays_stops_when_a_step_is_asked_for(strict: Running, browser_of: Open, court: Court) -> None:
+    """Pieces of media have a way of their own to the same decision."""
+    browser, piece = browser_of(), f"/recordings/{court.one().recording}/media/v1/mix.mp4"
+    browser.sign_in("party")
+    for _ in range(3):
+        assert browser.http.get(piece).status_code == 200
+
+    def chosen_by_another(must_change: bool) -> None:
+        with strict.services.sessions.begin() as session:
+            people.set_must_change(session, UUID(browser.me["id"]), must_change)
+
+    chosen_by_another(True)
+    try:
+        assert browser.ask("GET", piece, 401)["code"] == "AUTH-005"
+    finally:
+        chosen_by_another(False)
+    assert browser.http.get(piece).status_code == 200
 
 
 def test_the_password_alone_cannot_put_another_authenticator_in_place(

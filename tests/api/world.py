@@ -312,7 +312,7 @@ def publish(services: Services, recording: str) -> None:
         "poster": None,
         "thumbnails": None,
         "text": {"revision": 0, "subtitles": [{"language": "ru", "name": "Русский", "file": "text/r0-x/ru.vtt"}]},
-        "files": {name: {"size": len(data), "content_type": kind} for name, (data, kind) in stored.items()},
+        "files": {name: listed(data, kind) for name, (data, kind) in stored.items()},
     }
     with services.sessions.begin() as session:
         session.add(
@@ -320,6 +320,11 @@ def publish(services: Services, recording: str) -> None:
                 recording_id=recording, version=1, made_from="0" * 64, prefix=prefix, contents=contents, ready_utc=NOW
             )
         )
+
+
+def listed(data: bytes, content_type: str) -> dict[str, Any]:
+    """A file as its copies list it."""
+    return {"size": len(data), "content_type": content_type, "sha256": sha256_hex(data)}
 
 
 def write_down(sessions: Sessions, recording: str, said: list[tuple[str, str, str]], revision: int = 0) -> None:

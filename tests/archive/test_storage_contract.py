@@ -7,11 +7,13 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from minio.error import S3Error
 from pydantic import SecretStr
+from urllib3.connection import HTTPConnection
 
 from archive.domain.chain import sha256_hex
 from archive.domain.errors import Damaged, Misconfigured, NotFound, StoreRefused, StoreUnavailable
@@ -100,6 +102,26 @@ def test_nothing_is_something(store: S3Store, prefix: str) -> None:
 def test_ranges(store: S3Store, prefix: str, start: int, length: int | None, part: bytes) -> None:
     store.put(prefix + "r", b"0123456789")
     assert read(store, prefix + "r", start, length) == part
+
+
+def test_a_connection_is_used_again_unless_something_is_left_in_it(
+    storage: Storage, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[HTTPConnection] = []
+    connect = HTTPConnection.connect
+    monkeypatch.setattr(HTTPConnection, "connect", lambda self: made.append(self) or connect(self))
+    fresh = open_store(storage, storage.evidence_bucket)
+    data = bytes(range(256)) * 8000
+    fresh.put(f"{prefix}again", data)
+    before = len(made)
+    for start in range(5):
+        with fresh.open_range(f"{prefix}again", start, 300_000) as body:
+            assert b"".join(iter(partial(body.read, 65_536), b"")) == data[start : start + 300_000]
+    assert len(made) == before
+    for start in range(3):
+        with fresh.open_range(f"{prefix}again", start) as body:
+            assert body.read(10) == data[start : start + 10]
+    assert len(made) == before + 2  # the first of them had the old one
 
 
 def test_listing_is_in_order_and_of_the_prefix_alone(store: S3Store, prefix: str) -> None:
