@@ -24,6 +24,7 @@ from api.routes import (
     live,
     marks,
     media,
+    provider,
     recordings,
     rooms,
     search,
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 PARTS = (
     session,
+    provider,
     hearings,
     recordings,
     texts,

@@ -29,13 +29,18 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A living session and whose it is; with a `step` left it opens nothing but that step."""
+    """A living session and whose it is; with a `step` left it opens nothing but that step.
+
+    `by_provider`: the person signed in at the provider, and may have no password.
+    """
 
     token_sha256: str
     person: Person
     csrf_token: str
+    created_utc: datetime
     used_utc: datetime
     step: Step | None = None
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The provider from which a session came, who it is there, and its own session's name if it gives one."""
+
+    issuer: str
+    subject: str
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewSession:
     """What a session begins with. `second`: the second factor was given."""
 
@@ -56,6 +70,7 @@ class NewSession:
     address: str
     client: str = ""
     second: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,9 @@ def insert_session(session: Session, person: uuid.UUID, made: NewSession, now: d
             address=made.address,
             client=made.client[:_CLIENT_CHARS].replace("\x00", ""),
             second_utc=now if made.second else None,
+            issuer=made.origin.issuer if made.origin else None,
+            subject=made.origin.subject if made.origin else None,
+            sid=made.origin.sid if made.origin else None,
         )
     )
     session.flush()
@@ -110,14 +128,25 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         return None
     row, user, secret = found
     step = _step(row, user, secret is not None, limits)
-    return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc, step)
+    return SignedIn(
+        row.token_sha256,
+        person_of(user),
+        row.csrf_token,
+        row.created_utc,
+        row.used_utc,
+        step,
+        by_provider=row.issuer is not None,
+    )
 
 
 def _step(row: t.Session, user: t.User, enrolled: bool, limits: Limits) -> Step | None:
+    by_provider = row.issuer is not None
     if enrolled and row.second_utc is None:
         return Step.SECOND_FACTOR
-    if user.must_change_password:
+    if user.must_change_password and not by_provider:
         return Step.PASSWORD
+    if by_provider and row.second_utc is not None:  # the provider has seen to it: none of our own is needed
+        return None
     if not enrolled and Role(user.role) in limits.second_factor:
         return Step.ENROL
     return None

@@ -136,6 +136,11 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/session/devices"): "own session",
     ("DELETE", "/api/v1/session/devices"): "own session",
     ("DELETE", "/api/v1/session/devices/{device}"): "own session",
+    ("GET", "/api/v1/session/provider"): "public",
+    ("POST", "/api/v1/session/provider"): "sign-in",
+    ("POST", "/api/v1/session/provider/flows"): "sign-in",
+    ("GET", "/api/v1/session/provider/leaving"): "public",
+    ("POST", "/api/v1/session/provider/logout"): "the provider's token, in test_oidc",
     ("GET", "/api/v1/hearings"): "filtered in SQL",
     ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
     ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
@@ -192,7 +197,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/readyz"): "public",
 }
 DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
-SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in ("sign-in", "agent", "public")]
+OTHERS = ("sign-in", "agent", "public", "the provider's token, in test_oidc")
+SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in OTHERS]
 
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
