@@ -159,6 +159,13 @@ NO_ROLE = Kind(
         "The other system names no role or court that is known here. Ask the administrator.",
     ),
 )
+NOT_RECENT = Kind(
+    409,
+    "AUTH-014",
+    ("Қайта кіріңіз", "Кіргеніңізге көп уақыт болды. Шығып, қайта кіріп, он минут ішінде қайталаңыз."),
+    ("Войдите ещё раз", "С вашего входа прошло много времени. Выйдите, войдите и повторите за десять минут."),
+    ("Sign in again", "You signed in too long ago for this. Sign out and in, and try again within ten minutes."),
+)
 DENIED = Kind(
     403,
     "ACC-001",
@@ -276,6 +283,7 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,
     Stale: STALE,
+    errors.NotRecent: NOT_RECENT,
     errors.Conflict: CONFLICT,
     errors.StoreRefused: BROKEN,
     errors.ProviderAway: PROVIDER_AWAY,

@@ -25,7 +25,7 @@ from archive.db import sessions as db
 from archive.db.people import Person
 from archive.db.session import Sessions
 from archive.db.sessions import Device, Limits, Origin, SignedIn, Step
-from archive.domain.errors import Conflict, NotFound, NotSignedIn, Throttled, WrongCode, WrongPassword
+from archive.domain.errors import Conflict, NotFound, NotRecent, NotSignedIn, Throttled, WrongCode, WrongPassword
 from archive.second_factor import Shown, Vault
 from config.clock import Clock
 
@@ -215,6 +215,7 @@ class Doorkeeper:
 
         Raises:
             Conflict: another step of signing in comes first.
+            NotRecent: there is no password, and the sign-in at the provider is too long ago.
             WrongPassword, WrongCode: that is not it.
             Throttled: too many wrong ones.
         """
@@ -304,7 +305,7 @@ class Doorkeeper:
         if who.by_provider and self._clock.utc() - who.created_utc < RECENT:
             return
         if who.by_provider and not password:
-            raise Conflict("the sign-in is too long ago for this; sign out, and in again")
+            raise NotRecent("the sign-in is too long ago for this; sign out, and in again")
         try:
             accounts.authenticate(session, who.person.username, password)
         except NotSignedIn as error:

@@ -95,6 +95,10 @@ class Conflict(TyndauError):
     """It is in another state than the request assumes."""
 
 
+class NotRecent(Conflict):
+    """The sign-in is too long ago for what is asked now."""
+
+
 class Unavailable(TyndauError):
     """A server or device does not answer; trying again later may help."""
 

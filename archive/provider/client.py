@@ -26,6 +26,7 @@ RETURN = "/sign-in/return"  # the page to which the provider sends people back
 AFTER_LOGOUT = "/sign-in"
 FRESH_S = 3600.0  # how long the document and the keys are good
 OF_THE_CODE = ("invalid_grant", "invalid_request")  # RFC 6749, 5.2; the others are of our settings
+STANDS_S = 60.0  # so lately the provider has answered when people are sent to it
 AGAIN_S = 10.0  # after a failure, and before keys are asked for because of a name that nobody knows
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Provider:
         Raises:
             ProviderAway: it does not answer.
         """
-        said = self._metadata.get()
+        said = self._metadata.get(STANDS_S)
         with self._client(said) as client:
             url, _ = client.create_authorization_url(
                 said.authorization,
