@@ -27,7 +27,8 @@ class Door(httpx2.BaseTransport):
         self._settings = settings
         self._clock = clock
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self._inner = httpx2.HTTPTransport(verify=_trust(settings), trust_env=False)
+        once = httpx2.Limits(max_keepalive_connections=0)  # a kept connection may be dead when the next person comes
+        self._inner = httpx2.HTTPTransport(verify=_trust(settings), trust_env=False, limits=once)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The whole answer.
