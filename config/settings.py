@@ -262,8 +262,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _where_the_provider_sends_people_back(self) -> Self:
-        if self.oidc.issuer and not self.api.public_url:
+        if not self.oidc.issuer:
+            return self
+        own = urlsplit(self.api.public_url)
+        if not own.hostname:
             raise ValueError("oidc.issuer is set and api.public_url is not; the provider must know where we are")
+        if own.scheme != "https" and not is_loopback(own):
+            raise ValueError("api.public_url is not https; the provider's reply could be read on its way here")
         return self
 
     @classmethod

@@ -17,7 +17,7 @@ from joserfc.jwt import Token
 
 from archive.domain.errors import BadReply, Misconfigured, ProviderAway
 from archive.provider import tokens
-from archive.provider.door import Door, may_be_asked
+from archive.provider.door import MOST_AT_ONCE, Door, may_be_asked
 from archive.provider.tokens import Expected, Logout
 from config.clock import Clock
 from config.settings import Oidc
@@ -54,34 +54,50 @@ class Asking:
 
 
 class Kept(Generic[T]):
-    """Something that is fetched at times, by one thread for all."""
+    """Something that is fetched at times, by one thread for all; few wait for it."""
 
     def __init__(self, fetch: Callable[[], T], clock: Clock) -> None:
         self._fetch = fetch
         self._clock = clock
         self._lock = threading.Lock()
-        self._value: T | None = None
-        self._since_s = self._failed_s = float("-inf")
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._held: tuple[T, float] | None = None  # with when it was fetched
+        self._failed_s = float("-inf")
 
     def get(self, max_age_s: float = FRESH_S) -> T:
         """It, not older than that.
 
         Raises:
-            ProviderAway: it cannot be had, or could not a moment ago.
+            ProviderAway: it cannot be had, or could not a moment ago, or too many wait for it.
         """
-        with self._lock:
-            now_s = self._clock.monotonic_s()
-            if self._value is not None and now_s - self._since_s < max_age_s:
-                return self._value
-            if now_s - self._failed_s < AGAIN_S:
-                raise ProviderAway("the provider did not answer a moment ago; sign in with a password")
-            try:
-                self._value = self._fetch()
-            except ProviderAway:
-                self._failed_s = self._clock.monotonic_s()
-                raise
-            self._since_s = now_s
-            return self._value
+        held = self._present(max_age_s)
+        if held is not None:
+            return held[0]
+        if not self._places.acquire(blocking=False):
+            raise ProviderAway("many are waiting for the provider; sign in with a password")
+        try:
+            with self._lock:
+                held = self._present(max_age_s) or self._fetched()
+                return held[0]
+        finally:
+            self._places.release()
+
+    def _present(self, max_age_s: float) -> tuple[T, float] | None:
+        now_s, held = self._clock.monotonic_s(), self._held
+        if held is not None and now_s - held[1] < max_age_s:
+            return held
+        if now_s - self._failed_s < AGAIN_S:
+            raise ProviderAway("the provider did not answer a moment ago; sign in with a password")
+        return None
+
+    def _fetched(self) -> tuple[T, float]:
+        began_s = self._clock.monotonic_s()
+        try:
+            self._held = (self._fetch(), began_s)
+        except ProviderAway:
+            self._failed_s = self._clock.monotonic_s()
+            raise
+        return self._held
 
 
 class Provider:
@@ -178,12 +194,13 @@ class Provider:
     def _opened(self, token: str) -> Token:
         """Keys change: a name that is not known is looked for once more."""
         try:
-            try:
-                return tokens.opened(token, self._keys.get())
-            except InvalidKeyIdError:
-                return tokens.opened(token, self._keys.get(AGAIN_S))
-        except (JoseError, ValueError) as error:
-            raise BadReply(f"the token is not signed as it must be ({error})", "token") from error
+            return tokens.opened(token, self._keys.get())
+        except InvalidKeyIdError:
+            pass
+        try:
+            return tokens.opened(token, self._keys.get(AGAIN_S))
+        except InvalidKeyIdError as error:
+            raise BadReply("the token is signed with a key that the provider does not publish", "token") from error
 
     def _expected(self) -> Expected:
         return Expected(self.settings.issuer, self.settings.client_id, self._clock.utc())

@@ -10,7 +10,7 @@ from typing import Any
 from authlib.oauth2.claims import JWTClaims
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
@@ -18,10 +18,12 @@ from archive.domain.errors import BadReply
 
 # Signatures by a private key alone. Neither `none` nor HS*, whose key would be the client's secret or, by a known
 # attack, the provider's public key.
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 LEEWAY_S = 60  # clocks differ
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_AGE = timedelta(minutes=5)  # older logout tokens are not taken; their numbers are remembered longer
+# What joserfc and Authlib raise, and what else happens to them in headers and claims of the wrong types.
+ODD = (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 _REGISTRY = JWSRegistry(algorithms=[*ALGORITHMS], strict_check_header=False)
 _MOST_CHARS = 64 << 10
 
@@ -49,11 +51,16 @@ def opened(token: str, keys: KeySet) -> jwt.Token:
 
     Raises:
         joserfc.errors.InvalidKeyIdError: none of the keys has its name.
-        BadReply: it is no token, or not signed so.
+        BadReply: it is no token, or not signed so; whatever stands in it.
     """
     if len(token) > _MOST_CHARS:
         raise BadReply("the token is too long", "token")
-    return jwt.decode(token, keys, registry=_REGISTRY)
+    try:
+        return jwt.decode(token, keys, registry=_REGISTRY)
+    except InvalidKeyIdError:
+        raise
+    except ODD as error:
+        raise BadReply(f"the token is not signed as it must be ({type(error).__name__})", "token") from error
 
 
 def check_id_token(token: jwt.Token, expected: Expected, nonce: str, access_token: str | None) -> dict[str, Any]:
@@ -105,8 +112,8 @@ def _whose(expected: Expected) -> dict[str, Any]:
 def _validate(claims: JWTClaims, expected: Expected) -> None:
     try:
         claims.validate(int(expected.now.timestamp()), LEEWAY_S)
-    except JoseError as error:
-        raise BadReply(f"the token does not hold ({error})", "token") from error
+    except ODD as error:
+        raise BadReply(f"the token does not hold ({type(error).__name__})", "token") from error
 
 
 def _texts(claims: Mapping[str, Any], *names: str) -> None:

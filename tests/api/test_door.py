@@ -114,6 +114,27 @@ def test_few_wait_for_a_provider_that_hangs(serve: Serve) -> None:
     one.close()
 
 
+def test_few_wait_for_its_document_too(serve: Serve) -> None:
+    settings = Oidc(issuer=serve(silent), client_id="x", timeout_s=2)
+    one = Provider(settings, "https://hearings.example", SystemClock())
+    clock = SystemClock()
+    began_s, waited_s = clock.monotonic_s(), []
+
+    def ask() -> None:
+        with pytest.raises(ProviderAway):
+            one.address(ASKING, "kk")
+        waited_s.append(clock.monotonic_s() - began_s)
+
+    threads = [threading.Thread(target=ask) for _ in range(door.MOST_AT_ONCE + 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(waited_s) == len(threads)
+    assert sorted(waited_s)[19] < 1.5, "those for whom there is no place do not wait"
+    assert max(waited_s) < 4, "who waits learns it from the first one's failure"
+
+
 def test_another_host_is_not_asked() -> None:
     one = Door(Oidc(issuer="http://127.0.0.1:1", client_id="x"), SystemClock())
     for address in ("http://127.0.0.1:2/", "http://169.254.169.254/latest", "https://127.0.0.1:1/"):

@@ -802,6 +802,8 @@ def test_settings_that_cannot_be(section: dict[str, Any], said: str) -> None:
 def test_we_must_know_our_own_address() -> None:
     with pytest.raises(ValidationError, match="public_url"):
         Settings(oidc=Oidc(issuer="https://id.example", client_id="x"))
+    with pytest.raises(ValidationError, match="https"):
+        Settings(api=Api(public_url="http://h.example"), oidc=Oidc(issuer="https://id.example", client_id="x"))
     Settings(api=Api(public_url="https://h.example"), oidc=Oidc(issuer="https://id.example", client_id="x"))
 
 
