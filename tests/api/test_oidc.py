@@ -201,6 +201,39 @@ def test_from_the_button_to_the_hearings(start: Start, visit: Visit, idp: Provid
     assert again.me["username"] == name
 
 
+OURS = (
+    "api.",
+    "archive.",
+    "config.",
+    "authlib.integrations",
+    "authlib.oauth2.client",
+    "joserfc",
+    "httpx2",
+    "httpcore2",
+)
+
+
+def test_no_secret_comes_into_the_log(
+    start: Start, visit: Visit, idp: Provider, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = start()
+    name = awaited(app, idp, clock)
+    tokens: list[str] = []
+    with caplog.at_level("DEBUG"):
+        idp.sign_with = lambda header, claims: tokens.append(idp.sign(claims)) or tokens[-1]
+        visitor = visit(app)
+        url = visitor.go()
+        secret = visitor.http.cookies["tyndau-provider"]
+        reply = visitor.at_provider(url, f"sub-{name}")
+        visitor.back(reply)
+        idp.sign_with = lambda header, claims: tokens.append(idp.sign({**claims, "nonce": "x"})) or tokens[-1]
+        visitor.sign_in(f"sub-{name}", 400)
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(OURS))
+    assert "/realm/token" in said, "the level shows what is asked"
+    for hidden in (SECRET, secret, reply["code"], reply["state"], *tokens):
+        assert hidden not in said
+
+
 def test_the_cookies_are_of_this_host_and_site_alone(start: Start, idp: Provider, installation: Settings) -> None:
     api = Api(second_factor_roles=(), public_url="https://hearings.example")
     section = Oidc(issuer=idp.issuer, client_id=CLIENT_ID, client_secret=SecretStr(SECRET))

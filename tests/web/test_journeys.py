@@ -613,7 +613,7 @@ def test_in_and_out_by_the_provider(
     expect(page.get_by_text("Осы құрылғы").first).to_be_visible()
     expect(page.get_by_role("heading", name="Құпиясөз")).to_have_count(0)
     page.get_by_role("button", name="Шығу").first.click()
-    expect(page.get_by_text("Мұнда шықтыңыз")).to_be_visible()
+    expect(page.get_by_text("Бұл жүйеден шықтыңыз")).to_be_visible()
     assert accessibility(page) == []
     page.screenshot(path=shots / f"provider-left-{screen.name}.png", full_page=True)
     page.get_by_role("button", name="Одан да шығу").click()
