@@ -25,6 +25,7 @@ from api.routes import (
     live,
     marks,
     media,
+    provider,
     recordings,
     requests,
     rooms,
@@ -47,6 +48,7 @@ API = "/api/v1"
 PARTS = (
     media,  # first: it is asked for most, and routes are tried one after the other
     session,
+    provider,
     hearings,
     recordings,
     texts,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.guard import check_origin
 from api.problems import BROKEN, Forged, TooLarge, kind_of, problem
+from archive.provider.client import RETURN
 from config.log import report
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class Envelope:
                 headers["X-Request-ID"] = request_id
                 for name, value in self._headers.items():
                     headers[name] = value
+                if scope["path"] == RETURN:
+                    headers["Referrer-Policy"] = "strict-origin"  # its address has the provider's code
                 if scope["path"].startswith("/api/"):
                     headers["Cache-Control"] = PRIVATE
             await send(message)

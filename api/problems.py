@@ -115,6 +115,57 @@ POOR_PASSWORD = Kind(
     ("Выберите другой пароль", "От 8 до 256 знаков, не прежний и не имя пользователя."),
     ("Choose another password", "8 to 256 characters, neither the old one nor the user name."),
 )
+PROVIDER_AWAY = Kind(
+    503,
+    "AUTH-009",
+    (
+        "Сыртқы кіру жүйесі жауап бермейді",
+        "Пайдаланушы аты мен құпиясөз арқылы кіріңіз немесе сәл кейін қайталаңыз.",
+    ),
+    ("Внешняя система входа не отвечает", "Войдите по имени пользователя и паролю или повторите немного позже."),
+    ("The other sign-in does not answer", "Sign in with a user name and a password, or try again shortly."),
+)
+DECLINED = Kind(
+    403,
+    "AUTH-010",
+    ("Кіру аяқталмады", "Кіру сыртқы жүйеде тоқтатылды немесе одан бас тартылды. Қайта бастаңыз."),
+    ("Вход не состоялся", "Вход прерван или отклонён во внешней системе. Начните заново."),
+    ("You were not signed in", "The sign-in was given up or refused in the other system. Begin anew."),
+)
+BAD_REPLY = Kind(
+    400,
+    "AUTH-011",
+    ("Кіруді қайта бастаңыз", "Бұл кіру осы браузерде басталмаған, ескірген немесе жауабына сенуге болмайды."),
+    ("Начните вход заново", "Этот вход начат не в этом браузере, устарел, или его ответу нельзя доверять."),
+    (
+        "Begin signing in anew",
+        "This sign-in was not begun in this browser, is too old, or its answer cannot be trusted.",
+    ),
+)
+NO_ACCOUNT = Kind(
+    403,
+    "AUTH-012",
+    ("Мұнда тіркелгіңіз жоқ", "Бұл адамға ашық тіркелгі жоқ. Сот әкімшісіне хабарласыңыз."),
+    ("Здесь у вас нет учётной записи", "Действующей записи для вас нет. Обратитесь к администратору суда."),
+    ("You have no account here", "There is none that is open to you. Ask the court's administrator."),
+)
+NO_ROLE = Kind(
+    403,
+    "AUTH-013",
+    ("Рөліңіз белгіленбеген", "Сыртқы жүйе мұндағы рөлді немесе сотты атамады. Әкімшіге хабарласыңыз."),
+    ("Роль не назначена", "Внешняя система не назвала роли или суда, известных здесь. Обратитесь к администратору."),
+    (
+        "You have no role here",
+        "The other system names no role or court that is known here. Ask the administrator.",
+    ),
+)
+NOT_RECENT = Kind(
+    409,
+    "AUTH-014",
+    ("Қайта кіріңіз", "Кіргеніңізге көп уақыт болды. Шығып, қайта кіріп, он минут ішінде қайталаңыз."),
+    ("Войдите ещё раз", "С вашего входа прошло много времени. Выйдите, войдите и повторите за десять минут."),
+    ("Sign in again", "You signed in too long ago for this. Sign out and in, and try again within ten minutes."),
+)
 DENIED = Kind(
     403,
     "ACC-001",
@@ -219,6 +270,10 @@ KINDS: dict[type[BaseException], Kind] = {
     TooLarge: TOO_LARGE,
     errors.NotSignedIn: SIGN_IN,
     errors.Throttled: THROTTLED,
+    errors.Declined: DECLINED,
+    errors.BadReply: BAD_REPLY,
+    errors.NoAccount: NO_ACCOUNT,
+    errors.NoRole: NO_ROLE,
     errors.Denied: DENIED,
     errors.Gone: GONE,
     errors.NotFound: NOT_FOUND,
@@ -228,8 +283,10 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,
     Stale: STALE,
+    errors.NotRecent: NOT_RECENT,
     errors.Conflict: CONFLICT,
     errors.StoreRefused: BROKEN,
+    errors.ProviderAway: PROVIDER_AWAY,
     errors.Unavailable: UNAVAILABLE,
     errors.Misconfigured: UNAVAILABLE,
     errors.TyndauError: BROKEN,
@@ -241,6 +298,13 @@ _BY_STATUS = {kind.status: kind for kind in (NOT_FOUND, METHOD, TOO_LARGE, BAD_I
 def kind_of(error: BaseException) -> Kind:
     """The sort of problem an error is."""
     return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), BROKEN)
+
+
+def _code_of(kind: Kind) -> str:
+    """What the log says of a problem of ours."""
+    if kind is PROVIDER_AWAY:
+        return "API-004"
+    return "API-001" if kind is UNAVAILABLE else "API-002"
 
 
 def language_of(accept_language: str) -> str:
@@ -298,8 +362,7 @@ def install(app: FastAPI) -> None:
     def ours(request: Request, error: Exception) -> Response:
         kind = kind_of(error)
         if kind.status >= 500:
-            code = "API-001" if kind is UNAVAILABLE else "API-002"
-            report(log, code, error=type(error).__name__, said=str(error)[:300], request=request_id(request))
+            report(log, _code_of(kind), error=type(error).__name__, said=str(error)[:300], request=request_id(request))
         return problem(kind, request, error)
 
     def invalid(request: Request, error: Exception) -> Response:

@@ -46,16 +46,50 @@ class CodeGiven(Asked):
     code: Code
 
 
+# Whoever has just come from the provider gives none.
+PasswordIfAny = Annotated[str, Field(max_length=256)]
+
+
 class EnrolmentAsked(Asked):
     """With a `code` of the second factor that I have, if I have one."""
 
-    password: Password
+    password: PasswordIfAny = ""
     code: Code | None = None
 
 
 class PasswordAndCode(Asked):
-    password: Password
+    password: PasswordIfAny = ""
     code: Code
+
+
+class Provider(BaseModel):
+    """Where one can sign in too, as the button names it. `there` False: nowhere."""
+
+    there: bool
+    name_kk: str = ""
+    name_ru: str = ""
+    name_en: str = ""
+
+
+class GoingAsked(Asked):
+    """`next`: the page to be opened afterwards."""
+
+    next: Annotated[str, Field(max_length=2000)] = "/"
+
+
+class Going(BaseModel):
+    """Where the browser goes on; null: nowhere, all is done."""
+
+    url: str | None
+
+
+class ProviderReply(Asked):
+    """What came back with the browser, as it stood in the address."""
+
+    state: Annotated[str, Field(min_length=1, max_length=200)]
+    code: Annotated[str, Field(max_length=4096), AfterValidator(_no_nul)] | None = None
+    error: Annotated[str, Field(max_length=200)] | None = None
+    iss: Annotated[str, Field(max_length=2000)] | None = None
 
 
 class NewPassword(Asked):
@@ -64,7 +98,10 @@ class NewPassword(Asked):
 
 
 class Me(BaseModel):
-    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator."""
+    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator.
+
+    `by_provider`: I signed in at the provider, and may have no password here.
+    """
 
     id: UUID
     username: str
@@ -73,6 +110,14 @@ class Me(BaseModel):
     language: Literal["kk", "ru", "en"]
     csrf_token: str
     step: Literal["second_factor", "password", "enrol"] | None
+    by_provider: bool = False
+
+
+class Come(BaseModel):
+    """I am in, or on the way in; `next` is the page to go on to."""
+
+    me: Me
+    next: str
 
 
 class SecondFactor(BaseModel):

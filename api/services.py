@@ -19,6 +19,8 @@ from archive.db.session import Sessions, conninfo, make_sessions
 from archive.db.sessions import Limits
 from archive.domain.access import Role
 from archive.doorkeeper import Doorkeeper, Throttle
+from archive.provider.client import Provider
+from archive.provider.entrance import Entrance
 from archive.publish.live import Live
 from archive.second_factor import KEY_FILE, Vault
 from archive.storage.port import ObjectStore
@@ -43,6 +45,7 @@ class Services:
     playing: Playing
     accel: Accel
     codes: Throttle  # who tries enrolment codes, by address
+    entrance: Entrance | None  # by the provider; None where none is set
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -55,7 +58,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """The services of one process; nothing is connected yet.
 
     Raises:
-        Misconfigured: no database or object store is set.
+        Misconfigured: no database or object store is set, or what the provider's certificate is checked by.
     """
     clock = clock or SystemClock()
     sessions = make_sessions(settings)
@@ -81,7 +84,15 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         playing=Playing(conninfo(settings), doorkeeper.earliest, limits),
         accel=Accel(settings.api, derived, clock),
         codes=Throttle(settings.api.sign_in_attempts, clock),
+        entrance=_entrance(settings, sessions, clock, doorkeeper),
     )
+
+
+def _entrance(settings: Settings, sessions: Sessions, clock: Clock, doorkeeper: Doorkeeper) -> Entrance | None:
+    if not settings.oidc.issuer:
+        return None
+    provider = Provider(settings.oidc, settings.api.public_url, clock)
+    return Entrance(sessions, clock, provider, doorkeeper, settings.api.sign_in_attempts)
 
 
 async def _services(connection: HTTPConnection) -> Services:

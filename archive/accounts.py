@@ -36,7 +36,7 @@ def add_user(
     session: Session,
     *,
     username: str,
-    password: str,
+    password: str | None,
     display_name: str,
     role: Role,
     court: str | None = None,
@@ -44,6 +44,8 @@ def add_user(
     must_change: bool = False,
 ) -> uuid.UUID:
     """A new account; `court` is a court's code. `must_change`: the password is good for the first sign-in only.
+
+    Without a password the person signs in at the provider alone.
 
     Raises:
         BadInput: a name, password, court or language that cannot be.
@@ -64,7 +66,7 @@ def add_user(
         role=role,
         court=court_id,
         language=language,
-        password_hash=hash_password(password),
+        password_hash=None if password is None else hash_password(password),
         must_change=must_change,
     )
     if made is None:

@@ -16,14 +16,15 @@ from archive.db.integrations import Scope
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
 from archive.domain.enrolment import groups
-from archive.domain.errors import BadInput, NotFound
+from archive.domain.errors import BadInput, Misconfigured, NotFound
 from archive.domain.wall import iso
 from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
 from archive.jobs.worker import run_worker
+from archive.provider.entrance import tie, untie
 from config.clock import SystemClock
 from config.log import configure
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 
 
 @click.group()
@@ -59,25 +60,78 @@ def user() -> None:
 @click.option("--court", help="Code of the court the person works at; parties have none.")
 @click.option("--language", type=click.Choice(accounts.LANGUAGES), default="ru", show_default=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.option("--at-provider", is_flag=True, help="No password: the account waits for its first sign-in there.")
 def user_add(
-    username: str, role: str, display_name: str, court: str | None, language: str, password_stdin: bool
+    username: str,
+    role: str,
+    display_name: str,
+    court: str | None,
+    language: str,
+    password_stdin: bool,
+    at_provider: bool,
 ) -> None:
     """Add an account; the password is good for the first sign-in, which asks for an own one.
 
     Example: pwgen 16 1 | tyndau user add aigul --role judge --name "Айгүл Қасымова" --court saryarka --password-stdin
     """
-    with make_sessions(load_settings(), pool_size=1).begin() as session:
+    settings = load_settings()
+    issuer = _issuer(settings) if at_provider else ""
+    with make_sessions(settings, pool_size=1).begin() as session:
         accounts.add_user(
             session,
             username=username,
-            password=_password(password_stdin),
+            password=None if at_provider else _password(password_stdin),
             display_name=display_name,
             role=Role(role),
             court=court,
             language=language,
-            must_change=True,
+            must_change=not at_provider,
         )
-    click.echo(f"{username.lower()} may sign in, and chooses a password then.")
+        if at_provider:
+            tie(session, issuer, username, None, SystemClock())
+    click.echo(_waits(username) if at_provider else f"{username.lower()} may sign in, and chooses a password then.")
+
+
+@user.command("tie")
+@click.argument("username")
+@click.option("--subject", help="The provider's own name for the person (`sub`), which never changes.")
+def user_tie(username: str, subject: str | None) -> None:
+    """Let somebody sign in at the provider, too.
+
+    Without a subject the account waits two weeks for whoever first signs in there under this user name. Name the
+    subject where people choose their user names at the provider themselves.
+
+    Example: tyndau user tie aigul --subject 5f1c9a0e-6f0b-4f8e-9a55-0d6b7f6a2c11
+    """
+    settings = load_settings()
+    issuer = _issuer(settings)
+    with make_sessions(settings, pool_size=1).begin() as session:
+        tie(session, issuer, username, subject, SystemClock())
+    click.echo(f"{username.lower()} is {subject} at the provider." if subject else _waits(username))
+
+
+@user.command("untie")
+@click.argument("username")
+def user_untie(username: str) -> None:
+    """Let somebody no more sign in at the provider. Ends the sessions that came from there.
+
+    Example: tyndau user untie aigul
+    """
+    settings = load_settings()
+    issuer = _issuer(settings)
+    with make_sessions(settings, pool_size=1).begin() as session:
+        ended = untie(session, issuer, username, SystemClock())
+    click.echo(f"{username.lower()} is nobody at the provider any more; {ended} sessions have ended.")
+
+
+def _issuer(settings: Settings) -> str:
+    if not settings.oidc.issuer:
+        raise Misconfigured("no provider is set; set oidc.issuer")
+    return settings.oidc.issuer
+
+
+def _waits(username: str) -> str:
+    return f"{username.lower()} is tied to whoever first signs in at the provider under this name within two weeks."
 
 
 @user.command("password")

@@ -24,14 +24,15 @@ from archive.db import second_factors as factors
 from archive.db import sessions as db
 from archive.db.people import Person
 from archive.db.session import Sessions
-from archive.db.sessions import Device, Limits, SignedIn, Step
-from archive.domain.errors import Conflict, NotFound, NotSignedIn, Throttled, WrongCode, WrongPassword
+from archive.db.sessions import Device, Limits, Origin, SignedIn, Step
+from archive.domain.errors import Conflict, NotFound, NotRecent, NotSignedIn, Throttled, WrongCode, WrongPassword
 from archive.second_factor import Shown, Vault
 from config.clock import Clock
 
 WINDOW_S = 300.0
 TOUCH_EVERY = timedelta(minutes=1)  # the idle limit is exact to this much; writing at each request costs too much
 ISSUER = "Tyndau"
+RECENT = timedelta(minutes=10)  # so long a sign-in at the provider is proof in the place of the password
 
 
 def token_sha256(token: str) -> str:
@@ -45,6 +46,16 @@ class Opened:
 
     token: str
     signed_in: SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """From where a session begins. `second`: with the second factor already given."""
+
+    address: str
+    client: str
+    second: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +140,24 @@ class Doorkeeper:
         return made
 
     def _open(self, username: str, password: str, address: str, client: str) -> Opened:
-        token, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock.utc()
         with self._sessions.begin() as session:
             person = accounts.authenticate(session, username, password)
-            db.insert_session(session, person.id, db.NewSession(token_sha256(token), csrf, address, client), now)
-            audit.write(session, audit.Entry("session.sign_in", True, "password", person, data={"address": address}))
-            return self._opened(session, token)
+            return self.open(session, person, "password", Begun(address, client))
+
+    def open(self, session: Session, person: Person, rule: str, begun: Begun) -> Opened:
+        """A new session for a person who has proved to be it by `rule`, in the caller's transaction.
+
+        Raises:
+            NotSignedIn: the account was disabled in the very moment.
+        """
+        token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        made = db.NewSession(token_sha256(token), csrf, begun.address, begun.client, begun.second, begun.origin)
+        db.insert_session(session, person.id, made, self._clock.utc())
+        data = {"address": begun.address}
+        if begun.origin is not None:
+            data |= {"issuer": begun.origin.issuer, "subject": begun.origin.subject}
+        audit.write(session, audit.Entry("session.sign_in", True, rule, person, data=data))
+        return self._opened(session, token)
 
     def _opened(self, session: Session, token: str) -> Opened:
         found = db.living(session, token_sha256(token), self._clock.utc(), self._limits)
@@ -201,13 +224,14 @@ class Doorkeeper:
 
         Raises:
             Conflict: another step of signing in comes first.
+            NotRecent: there is no password, and the sign-in at the provider is too long ago.
             WrongPassword, WrongCode: that is not it.
             Throttled: too many wrong ones.
         """
         _require(who, Step.ENROL)
         secret = second_factor.new_secret()
         with self._checked(who.person, "session.enrol") as session:
-            self._same_person(session, who.person, password)
+            self._same_person(session, who, password)
             if factors.factor(session, who.person.id).secret is not None:
                 self._use(session, who.person, code)
             factors.set_pending(session, who.person.id, self._vault().close(secret))
@@ -262,7 +286,7 @@ class Doorkeeper:
         if who.person.role in self._limits.second_factor:
             raise Conflict("your role needs a second factor; set up another authenticator instead")
         with self._checked(who.person, "session.unenrol") as session:
-            self._same_person(session, who.person, password)
+            self._same_person(session, who, password)
             self._still_has_it(session, who.person, code)
             factors.remove(session, who.person.id)
             audit.write(session, audit.Entry("session.unenrol", True, "own", who.person))
@@ -285,9 +309,14 @@ class Doorkeeper:
             raise Conflict("no second factor is set up")
         self._use(session, person, code)
 
-    def _same_person(self, session: Session, person: Person, password: str) -> None:
+    def _same_person(self, session: Session, who: SignedIn, password: str) -> None:
+        """Nothing where the password is right, or was not needed as the person has just come from the provider."""
+        if who.by_provider and self._clock.utc() - who.created_utc < RECENT:
+            return
+        if who.by_provider and not password:
+            raise NotRecent("the sign-in is too long ago for this; sign out, and in again")
         try:
-            accounts.authenticate(session, person.username, password)
+            accounts.authenticate(session, who.person.username, password)
         except NotSignedIn as error:
             raise WrongPassword("the password is wrong; try again") from error
 

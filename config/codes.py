@@ -388,6 +388,16 @@ define(
     en="Listening to the database was cut; live pages lag by seconds. The connection is being made anew.",
 )
 define(
+    "API-004",
+    logging.WARNING,
+    kk="Сыртқы кіру жүйесі (OpenID Connect) жауап бермейді немесе баптауға сай емес; құпиясөзбен кіруге болады. Оның "
+    "жұмысын және [oidc] баптауын тексеріңіз.",
+    ru="Внешняя система входа (OpenID Connect) не отвечает или не соответствует настройке; вход по паролю работает. "
+    "Проверьте её и раздел [oidc].",
+    en="The other sign-in (OpenID Connect) does not answer, or not as the settings say; passwords still work. Check it "
+    "and the section [oidc].",
+)
+define(
     "CON-001",
     logging.ERROR,
     kk="Зал пульті ашылмай тұр; жазбаға әсері жоқ. agent.console_port пен PIN баптауын тексеріңіз.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal, Self, get_args
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
@@ -93,6 +94,74 @@ class Api(Section):
         if self.accel and len(self.accel_key.get_secret_value()) < ACCEL_KEY_CHARS:
             raise ValueError(f"api.accel needs an accel_key of at least {ACCEL_KEY_CHARS} characters, as nginx has it")
         return self
+
+
+class InThree(Section):
+    """Words in the three languages."""
+
+    kk: str = ""
+    ru: str = ""
+    en: str = ""
+
+
+class Oidc(Section):
+    """A provider (OpenID Connect) at which people sign in beside their local accounts; without an issuer there is none.
+
+    Roles, court and user name are read from the ID token alone: the provider must be told to put them there.
+    """
+
+    issuer: str = ""  # https://…, exactly as the provider's own document names it; http only on loopback
+    hosts: tuple[str, ...] = ()  # other hosts that document may name for tokens and keys; else the issuer's alone
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    client_secret_file: Path | None = None  # instead of client_secret; read at each sign-in, so it may be renewed
+    ca_file: Path | None = None  # PEM with the authority of the provider's certificate; default: those of the machine
+    scopes: tuple[str, ...] = ("openid", "profile")
+    name: InThree = InThree()  # what the button says people sign in with
+    username_claim: str = "preferred_username"  # ties an account that waits for it, once; never an e-mail address
+    roles_claim: str = "roles"  # dots lead into objects: realm_access.roles
+    roles: dict[str, Staff | Literal["party"]] = Field(default_factory=dict)  # of several the first named here counts
+    court_claim: str = ""  # empty = the court is what the administrator has set
+    courts: dict[str, str] = Field(default_factory=dict)  # its values -> courts' codes; empty = they are the codes
+    create_accounts: bool = False  # whoever has a role at the provider gets an account at the first sign-in
+    second_factor_amr: tuple[str, ...] = ()  # with one of these in `amr` the provider has seen to the second factor
+    second_factor_acr: tuple[str, ...] = ()  # or with one of these as `acr`; both empty = our own is asked for
+    timeout_s: float = Field(10.0, gt=0, le=60)  # for each question to the provider
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer:
+            _check_issuer(self.issuer)
+            self._check_client()
+            self._check_people()
+        return self
+
+    def _check_client(self) -> None:
+        if not self.client_id:
+            raise ValueError("oidc.client_id is missing; it is the name under which the provider knows us")
+        if self.client_secret.get_secret_value() and self.client_secret_file:
+            raise ValueError("oidc.client_secret and oidc.client_secret_file are both set; keep one")
+        if "openid" not in self.scopes:
+            raise ValueError("oidc.scopes lacks openid; without it the provider says nothing of who signs in")
+
+    def _check_people(self) -> None:
+        if self.username_claim in ("email", "mail"):
+            raise ValueError("oidc.username_claim is an e-mail address, which changes hands; name another claim")
+        if self.create_accounts and not self.roles:
+            raise ValueError("oidc.create_accounts needs oidc.roles; otherwise nobody knows what the people may do")
+
+
+def _check_issuer(issuer: str) -> None:
+    url = urlsplit(issuer)
+    if url.scheme not in ("https", "http") or not url.hostname or url.username is not None or url.query or url.fragment:
+        raise ValueError("oidc.issuer is no plain https address; copy it from the provider's settings")
+    if url.scheme == "http" and not is_loopback(url):
+        raise ValueError("oidc.issuer is http; only on loopback could nobody between change what it says")
+
+
+def is_loopback(url: SplitResult) -> bool:
+    """Whether the address is of this very machine."""
+    return url.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 class Exports(Section):
@@ -194,11 +263,23 @@ class Settings(BaseSettings):
     timestamps: Timestamps = Timestamps()
     keeping: Keeping = Keeping()
     api: Api = Api()
+    oidc: Oidc = Oidc()
     exports: Exports = Exports()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()
     recording: Recording = Recording()
     config: Path | None = None  # TYNDAU_CONFIG: the TOML file itself
+
+    @model_validator(mode="after")
+    def _where_the_provider_sends_people_back(self) -> Self:
+        if not self.oidc.issuer:
+            return self
+        own = urlsplit(self.api.public_url)
+        if not own.hostname:
+            raise ValueError("oidc.issuer is set and api.public_url is not; the provider must know where we are")
+        if own.scheme != "https" and not is_loopback(own):
+            raise ValueError("api.public_url is not https; the provider's reply could be read on its way here")
+        return self
 
     @classmethod
     def settings_customise_sources(

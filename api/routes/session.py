@@ -23,7 +23,7 @@ def sign_in(asked: s.SignIn, request: Request, response: Response, services: Use
     """
     address = request.client.host if request.client else "unknown"
     client = request.headers.get("user-agent", "")
-    return _entered(services, response, services.doorkeeper.sign_in(asked.username, asked.password, address, client))
+    return entered(services, response, services.doorkeeper.sign_in(asked.username, asked.password, address, client))
 
 
 @router.get("")
@@ -42,7 +42,7 @@ def sign_out(who: Entering, response: Response, services: Use) -> None:
 @router.post("/second-factor")
 def second_factor(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Me:
     """Go on with signing in: a code of the authenticator, or a recovery code."""
-    return _entered(services, response, services.doorkeeper.second_factor(who, asked.code))
+    return entered(services, response, services.doorkeeper.second_factor(who, asked.code))
 
 
 @router.get("/second-factor")
@@ -71,7 +71,7 @@ def begin_enrolment(asked: s.EnrolmentAsked, who: Entering, services: Use) -> s.
 def finish_enrolment(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Enrolled:
     """Take the new secret into use with its first code; my other sessions end, and I get ten recovery codes."""
     opened, codes = services.doorkeeper.finish_enrolment(who, asked.code)
-    return s.Enrolled(me=_entered(services, response, opened), recovery_codes=codes)
+    return s.Enrolled(me=entered(services, response, opened), recovery_codes=codes)
 
 
 @router.post("/recovery-codes")
@@ -83,7 +83,7 @@ def new_recovery_codes(asked: s.CodeGiven, who: Who, services: Use) -> s.Recover
 @router.put("/password")
 def change_password(asked: s.NewPassword, who: Entering, response: Response, services: Use) -> s.Me:
     """Another password; all my other sessions end."""
-    return _entered(services, response, services.doorkeeper.change_password(who, asked.current, asked.new))
+    return entered(services, response, services.doorkeeper.change_password(who, asked.current, asked.new))
 
 
 @router.get("/devices")
@@ -114,7 +114,8 @@ def end_device(device: str, who: Who, services: Use) -> None:
     services.doorkeeper.end_device(who, device)
 
 
-def _entered(services: Services, response: Response, opened: Opened) -> s.Me:
+def entered(services: Services, response: Response, opened: Opened) -> s.Me:
+    """The session's token in its cookie, and whose it is."""
     response.set_cookie(
         cookie_name(services), opened.token, httponly=True, samesite="strict", secure=services.secure, path="/"
     )
@@ -131,5 +132,6 @@ def _me(who: SignedIn) -> s.Me:
             "language": who.person.language,
             "csrf_token": who.csrf_token,
             "step": who.step,
+            "by_provider": who.by_provider,
         }
     )

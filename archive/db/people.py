@@ -80,11 +80,21 @@ def set_must_change(session: Session, person: uuid.UUID, must_change: bool) -> N
     session.execute(update(t.User).where(t.User.id == person).values(must_change_password=must_change))
 
 
+def set_place(session: Session, person: uuid.UUID, role: Role, court: uuid.UUID | None) -> None:
+    """What a person is, and where."""
+    session.execute(update(t.User).where(t.User.id == person).values(role=role.value, court_id=court))
+
+
 def disable(session: Session, person: uuid.UUID) -> None:
     """Shut the account now; its sessions are no longer found. Disabling twice keeps the first time."""
     session.execute(
         update(t.User).where(t.User.id == person, t.User.disabled_utc.is_(None)).values(disabled_utc=func.now())
     )
+
+
+def court_code(session: Session, court: uuid.UUID | None) -> str | None:
+    """The code of a court."""
+    return session.scalar(select(t.Court.code).where(t.Court.id == court)) if court else None
 
 
 def court_id(session: Session, code: str) -> uuid.UUID | None:

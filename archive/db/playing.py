@@ -157,8 +157,10 @@ def _query() -> Select[Any]:
             *(getattr(t.User, name).label(f"user_{name}") for name in _PERSON),
             t.Session.token_sha256,
             t.Session.csrf_token,
+            t.Session.created_utc,
             t.Session.used_utc,
             t.Session.second_utc,
+            t.Session.issuer.is_not(None).label("by_provider"),
             t.User.must_change_password,
             t.SecondFactor.secret.is_not(None).label("enrolled"),
             t.Recording.destroyed_utc,
@@ -186,9 +188,10 @@ def _answer(row: Any, limits: Limits) -> Answer:
     person = Person(
         row.user_id, row.user_username, row.user_display_name, Role(row.user_role), row.user_court_id, row.user_language
     )
-    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, limits)
+    by_provider = row.by_provider
+    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, by_provider, limits)
     return Answer(
-        SignedIn(row.token_sha256, person, row.csrf_token, row.used_utc, step),
+        SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, by_provider),
         replace(standing_of(row), destroyed=row.destroyed_utc is not None),
         tuple(_mark(*told) for told in row.marks or ()),
         row.concealed,

@@ -30,13 +30,18 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A living session and whose it is; with a `step` left it opens nothing but that step."""
+    """A living session and whose it is; with a `step` left it opens nothing but that step.
+
+    `by_provider`: the person signed in at the provider, and may have no password.
+    """
 
     token_sha256: str
     person: Person
     csrf_token: str
+    created_utc: datetime
     used_utc: datetime
     step: Step | None = None
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The provider from which a session came, who it is there, and its own session's name if it gives one."""
+
+    issuer: str
+    subject: str
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewSession:
     """What a session begins with. `second`: the second factor was given."""
 
@@ -57,6 +71,7 @@ class NewSession:
     address: str
     client: str = ""
     second: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,9 @@ def insert_session(session: Session, person: uuid.UUID, made: NewSession, now: d
             address=made.address,
             client=made.client[:_CLIENT_CHARS].replace("\x00", ""),
             second_utc=now if made.second else None,
+            issuer=made.origin.issuer if made.origin else None,
+            subject=made.origin.subject if made.origin else None,
+            sid=made.origin.sid if made.origin else None,
         )
     )
     session.flush()
@@ -110,16 +128,29 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
     if found is None:
         return None
     row, user, secret = found
-    step = step_of(row.second_utc, user.must_change_password, secret is not None, Role(user.role), limits)
-    return SignedIn(row.token_sha256, person_of(user), row.csrf_token, row.used_utc, step)
+    by_provider = row.issuer is not None
+    step = step_of(row.second_utc, user.must_change_password, secret is not None, Role(user.role), by_provider, limits)
+    return SignedIn(
+        row.token_sha256,
+        person_of(user),
+        row.csrf_token,
+        row.created_utc,
+        row.used_utc,
+        step,
+        by_provider=by_provider,
+    )
 
 
-def step_of(second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, limits: Limits) -> Step | None:
+def step_of(
+    second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, by_provider: bool, limits: Limits
+) -> Step | None:
     """What is left to do in a session: its own time of the second factor, and what is true of its account."""
     if enrolled and second_utc is None:
         return Step.SECOND_FACTOR
-    if must_change:
+    if must_change and not by_provider:
         return Step.PASSWORD
+    if by_provider and second_utc is not None:  # the provider has seen to it: none of our own is needed
+        return None
     return Step.ENROL if not enrolled and role in limits.second_factor else None
 
 

@@ -380,7 +380,43 @@ class Session(Base):
     second_utc: Mapped[datetime | None]  # when the second factor was given; null = it was not
     address: Mapped[str] = mapped_column(server_default=text("''"))
     client: Mapped[str] = mapped_column(server_default=text("''"))  # what the browser calls itself
-    __table_args__ = (Index(None, "user_id"),)
+    issuer: Mapped[str | None]  # of the provider at which the person signed in; null = here, by a password
+    subject: Mapped[str | None]  # who it is there; null = here
+    sid: Mapped[str | None]  # the provider's own session; null = here, or it names none
+    __table_args__ = (Index(None, "user_id"), Index(None, "issuer", "subject"), Index(None, "issuer", "sid"))
+
+
+class ProviderIdentity(Base):
+    """Who an account is at a provider. While `subject` is null it waits for its first sign-in there."""
+
+    __tablename__ = "provider_identities"
+    id: Mapped[uuid.UUID] = _id()
+    issuer: Mapped[str]
+    subject: Mapped[str | None]  # the provider's name for the person, which never changes
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    created_utc: Mapped[datetime] = _now()
+    until_utc: Mapped[datetime | None]  # until when it waits; null = it is tied
+    used_utc: Mapped[datetime | None]  # the last sign-in
+    __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("issuer", "user_id"))
+
+
+class ProviderFlow(Base):
+    """A person who is away at the provider to sign in; good for one return."""
+
+    __tablename__ = "provider_flows"
+    state_sha256: Mapped[str] = mapped_column(primary_key=True)
+    browser_sha256: Mapped[str]  # of the secret in the browser's cookie
+    next_path: Mapped[str]
+    until_utc: Mapped[datetime]
+
+
+class LogoutToken(Base):
+    """The number of a logout token that was taken; it is not taken again."""
+
+    __tablename__ = "logout_tokens"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(primary_key=True)
+    until_utc: Mapped[datetime]  # when it would be too old anyway
 
 
 # Records; everything below can be rebuilt from the object store.

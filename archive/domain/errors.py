@@ -5,12 +5,14 @@ TyndauError
 ├── NotFound            no such thing, or none that the caller may know of
 ├── Gone                it was here and was destroyed by rule; the caller may know that
 ├── Denied              the caller may know of it but may not do this
+│   └── NotLetIn        who comes from the provider does not come in; says for the log why
 ├── NotSignedIn         nobody is signed in, or the name or password is wrong
 ├── Throttled           too many tries; carries how long to wait
 ├── Conflict            it is in another state than the request assumes
 ├── Unavailable         a server or device does not answer; trying again later may help
 │   ├── StoreUnavailable
-│   └── DatabaseUnavailable
+│   ├── DatabaseUnavailable
+│   └── ProviderAway
 ├── StoreRefused        the object store answered no (write-once, lock, rights)
 ├── Damaged             bytes are not what they should be: torn, altered, of the wrong kind
 └── Misconfigured       settings, missing extras, missing programs
@@ -41,6 +43,30 @@ class Denied(TyndauError):
     """The caller may know of it but may not do this."""
 
 
+class NotLetIn(Denied):
+    """Whoever comes from the provider does not come in. `why` is one word for the audit log."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class Declined(NotLetIn):
+    """The provider itself has said no, or the person has."""
+
+
+class BadReply(NotLetIn):
+    """What came back from the provider cannot be trusted, or belongs to another sign-in."""
+
+
+class NoAccount(NotLetIn):
+    """The person has no account here, or it is disabled."""
+
+
+class NoRole(NotLetIn):
+    """The provider gives the person no role or court that is known here."""
+
+
 class WrongCode(BadInput):
     """A code of an authenticator, or a recovery code, that is not good (any more)."""
 
@@ -69,6 +95,10 @@ class Conflict(TyndauError):
     """It is in another state than the request assumes."""
 
 
+class NotRecent(Conflict):
+    """The sign-in is too long ago for what is asked now."""
+
+
 class Unavailable(TyndauError):
     """A server or device does not answer; trying again later may help."""
 
@@ -79,6 +109,10 @@ class StoreUnavailable(Unavailable):
 
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached."""
+
+
+class ProviderAway(Unavailable):
+    """The provider at which people sign in does not answer, or not as it should."""
 
 
 class StoreRefused(TyndauError):

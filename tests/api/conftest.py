@@ -33,10 +33,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]
 class Running:
     """The application in a thread."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, port: int = 0) -> None:
         self.app = create_app(settings, clock)
         self.services: Services = self.app.state.services
-        socket = bind("127.0.0.1", 0)
+        socket = bind("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
         self.server = Server(self.app)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [socket]}, daemon=True)

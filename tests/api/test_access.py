@@ -124,6 +124,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 
 # Every route of the application: the action it asks for, or why it asks for none. A new route fails here.
 HEARING, RECORDING = "hearing", "recording"
+FROM_PROVIDER = "the provider's own token, in test_oidc"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -138,6 +139,11 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/session/devices"): "own session",
     ("DELETE", "/api/v1/session/devices"): "own session",
     ("DELETE", "/api/v1/session/devices/{device}"): "own session",
+    ("GET", "/api/v1/session/provider"): "public",
+    ("POST", "/api/v1/session/provider"): "sign-in",
+    ("POST", "/api/v1/session/provider/flows"): "sign-in",
+    ("GET", "/api/v1/session/provider/leaving"): "public",
+    ("POST", "/api/v1/session/provider/logout"): FROM_PROVIDER,
     ("GET", "/api/v1/hearings"): "filtered in SQL",
     ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
     ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
@@ -201,7 +207,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/readyz"): "public",
 }
 DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
-SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in ("sign-in", "agent", "public")]
+OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER)
+SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in OTHERS]
 
 
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -20,7 +20,7 @@ from archive.doorkeeper import Doorkeeper, Throttle, token_sha256
 from archive.second_factor import Vault
 from config.settings import Api, Settings
 from tests.api.conftest import Running
-from tests.api.test_access import ROUTES, fill
+from tests.api.test_access import FROM_PROVIDER, ROUTES, fill
 from tests.api.world import PASSWORD, Court, Person, SignedIn
 
 As = Callable[[Person], SignedIn]
@@ -224,12 +224,12 @@ FORGERIES = {
     "cross-site": {"Sec-Fetch-Site": "cross-site"},
     "sister site": {"Sec-Fetch-Site": "same-site"},
 }
-# Signing in has no token yet: its origin is checked.
+# Signing in has no token yet, and the provider has none at all: their origin is checked.
 FORGED = [
     pytest.param(method, path, headers, id=f"{method} {path} {name}")
     for method, path in CHANGING
     for name, headers in FORGERIES.items()
-    if not ("X-CSRF-Token" in headers and ROUTES[method, path] == "sign-in")
+    if not ("X-CSRF-Token" in headers and ROUTES[method, path] in ("sign-in", FROM_PROVIDER))
 ]
 
 

@@ -97,6 +97,31 @@ def test_a_court_comes_in_by_a_document_and_lets_its_system_call(database: Setti
     assert "revoked" in tyndau("token", "list", env=environment(database)).stdout
 
 
+def test_accounts_are_tied_to_a_provider_and_untied(database: Settings, sessions: Sessions) -> None:
+    issuer = "https://id.example/courts"
+    env = {
+        **environment(database),
+        "TYNDAU_OIDC__ISSUER": issuer,
+        "TYNDAU_OIDC__CLIENT_ID": "tyndau",
+        "TYNDAU_API__PUBLIC_URL": "https://hearings.example",
+    }
+    added = tyndau("user", "add", "Berik", "--role", "judge", "--at-provider", env=env)
+    assert (added.returncode, "berik is tied to whoever first signs in" in added.stdout) == (0, True), added.stderr
+    with sessions() as session:
+        user = accounts.whose(session, "berik").id
+        row = session.scalars(select(t.ProviderIdentity).where(t.ProviderIdentity.user_id == user)).one()
+        assert (row.issuer, row.subject, row.until_utc is None) == (issuer, None, False)
+        assert session.get_one(t.User, user).password_hash is None
+    tied = tyndau("user", "tie", "Berik", "--subject", "s-1", env=env)
+    assert (tied.returncode, tied.stdout) == (0, "berik is s-1 at the provider.\n"), tied.stderr
+    assert tyndau("user", "untie", "berik", env=env).stdout.endswith("0 sessions have ended.\n")
+    for wrong in (("user", "untie", "berik"), ("user", "tie", "nobody")):
+        done = tyndau(*wrong, env=env)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    off = tyndau("user", "tie", "berik", env=environment(database))
+    assert (off.returncode, "oidc.issuer" in off.stderr) == (1, True)
+
+
 def test_worker_until_idle(database: Settings, sessions: Sessions) -> None:
     with sessions.begin() as session:
         defer(session, "ingest.segments", queue="default", recording="none")

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
+from pydantic import SecretStr
 
 from api.demo.client import Client
 from api.demo.media import sample_show
 from api.demo.play import Course
 from api.demo.stage import running
+from api.server import bind
 from archive import accounts
 from archive.db.session import Sessions, upgrade
 from archive.domain.access import Role
 from archive.embedded import embedded
+from archive.provider.entrance import tie
 from config.clock import SystemClock
-from config.settings import Api, Settings
+from config.settings import Api, InThree, Oidc, Settings
+from tests import provider as providers
 from tests.api.conftest import Running
+from tests.api.world import make_court
+from tests.provider import Provider
 
 RECORDED_S = 45.0  # long enough for several voices and a page of text
 
@@ -63,6 +70,43 @@ def strict_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strict]:
         upgrade(settings)
         one = Running(settings)
         yield Strict(one.url, one.services.sessions)
+        assert one.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    """A court whose people sign in at a provider, on another site than the court's pages."""
+
+    url: str
+    provider: Provider
+
+
+@pytest.fixture(scope="module")
+def provider_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtProvider]:
+    """A court with hearings; its judge and its secretary wait to be tied to their names at the provider."""
+    with providers.running("localhost") as provider, embedded(tmp_path_factory.mktemp("provider")) as servers:
+        with closing(bind("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        provider.client.redirect_uris = [f"{url}/sign-in/return"]
+        provider.after_logout = [f"{url}/sign-in"]
+        section = Oidc(
+            issuer=provider.issuer,
+            client_id=providers.CLIENT_ID,
+            client_secret=SecretStr(providers.SECRET),
+            name=InThree(kk="Сот порталы", ru="портал судов", en="the courts' portal"),
+        )
+        api = Api(public_url=url, second_factor_roles=("secretary",))
+        settings = servers.settings(Settings(api=api, oidc=section))
+        upgrade(settings)
+        one = Running(settings, port=port)
+        make_court(one.url, one.services)
+        for name in ("judge", "secretary"):
+            with one.services.sessions.begin() as session:
+                tie(session, provider.issuer, name, None, one.services.clock)
+            provider.add(name, preferred_username=name)
+        provider.add("stranger", preferred_username="stranger")
+        yield AtProvider(url, provider)
         assert one.stop()
 
 

@@ -23,7 +23,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
-from tests.web.conftest import Sitting, Strict
+from tests.web.conftest import AtProvider, Sitting, Strict
 
 pytestmark = pytest.mark.browser
 
@@ -632,6 +632,71 @@ def test_a_party_asks_for_a_copy_and_the_judge_decides(
     party.goto(f"{sitting.base_url}/recordings/{sitting.recording}")
     expect(party.get_by_role("button", name="Көшірме сұрау")).to_be_visible()
     assert not complaints
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_in_and_out_by_the_provider(
+    screen: Screen,
+    open_page: OpenPage,
+    provider_court: AtProvider,
+    shots: Path,
+    accessibility: Check,
+    complaints: list[Complaint],
+) -> None:
+    page = open_page(screen)
+    page.goto(f"{provider_court.url}/?show=all")
+    button = page.get_by_role("button", name="Сот порталы арқылы кіру")
+    expect(button).to_be_visible()
+    assert accessibility(page) == []
+    page.screenshot(path=shots / f"provider-{screen.name}.png", full_page=True)
+    button.click()
+    expect(page).to_have_url(re.compile(r"localhost.*code_challenge"))  # another site, whence no Strict cookie comes
+    page.locator("input[name=sub]").fill("judge")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Менің отырыстарым")).to_be_visible()
+    expect(page).to_have_url(f"{provider_court.url}/?show=all")
+    expect(page.locator("article").first).to_be_visible()
+    page.reload()
+    expect(page.locator("article").first).to_be_visible()
+    page.get_by_role("link", name=re.compile("Тіркелгі")).click()
+    expect(page.get_by_text("Осы құрылғы").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Құпиясөз")).to_have_count(0)
+    page.get_by_role("button", name="Шығу").first.click()
+    expect(page.get_by_text("Бұл жүйеден шықтыңыз")).to_be_visible()
+    assert accessibility(page) == []
+    page.screenshot(path=shots / f"provider-left-{screen.name}.png", full_page=True)
+    page.get_by_role("button", name="Одан да шығу").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page).to_have_url(f"{provider_court.url}/sign-in")
+    button.click()
+    page.get_by_role("button", name="No").click()
+    expect(page.get_by_role("alert").filter(has_text="Кіру аяқталмады")).to_be_visible()
+    page.screenshot(path=shots / f"provider-declined-{screen.name}.png", full_page=True)
+    page.get_by_role("button", name="РУС").click()
+    page.get_by_role("button", name="Войти через портал судов").click()
+    page.locator("input[name=sub]").fill("stranger")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("alert").filter(has_text="Здесь у вас нет учётной записи")).to_be_visible()
+    page.go_back()  # the reply is not in the history: nothing is sent twice
+    assert "code=" not in page.url or "localhost" in page.url
+    assert not complaints
+
+
+def test_whoever_comes_from_the_provider_sets_up_an_authenticator_without_a_password(
+    open_page: OpenPage, provider_court: AtProvider, shots: Path, accessibility: Check
+) -> None:
+    page = open_page(PHONE, language="ru")
+    page.goto(f"{provider_court.url}/search?q=сот")
+    page.get_by_role("button", name="Войти через портал судов").click()
+    page.locator("input[name=sub]").fill("secretary")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("img", name="Рисунок для сканирования")).to_be_visible()
+    assert accessibility(page) == []
+    page.screenshot(path=shots / "provider-enrol-phone.png", full_page=True)
+    page.locator("input[name=code]").fill(now(authenticator(page.locator("code").inner_text())))
+    page.locator("input[name=code]").press("Enter")
+    page.get_by_role("button", name="Коды сохранены").click()
+    expect(page).to_have_url(re.compile("/search"))  # where the person wanted to go
 
 
 # --- the state of the text ---------------------------------------------------------------------------

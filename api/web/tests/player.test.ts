@@ -159,6 +159,7 @@ describe('addresses', () => {
       id: '20270314-101403-ab12cd34',
     });
     expect(placeOf('/rooms/7f')).toEqual({ page: 'room', id: '7f' });
+    expect(placeOf('/sign-in/return')).toEqual({ page: 'signin' });
     expect(placeOf('/recordings')).toEqual({ page: 'missing' });
     expect(placeOf('/rooms/a/b')).toEqual({ page: 'missing' });
   });

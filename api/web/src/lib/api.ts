@@ -16,6 +16,8 @@ import type {
   Me,
   Page,
   Problem,
+  Provider,
+  ProviderReply,
   Recording,
   RequestPage,
   RequestState,
@@ -119,6 +121,12 @@ export const api = {
   signIn: (username: string, password: string) =>
     ask<Me>('POST', address('/session'), { body: { username, password } }),
   me: () => get<Me>('/session'),
+  provider: (signal?: AbortSignal) => get<Provider>('/session/provider', {}, signal),
+  goToProvider: (next: string) =>
+    ask<{ url: string }>('POST', address('/session/provider/flows'), { body: { next } }),
+  comeFromProvider: (reply: ProviderReply) =>
+    ask<{ me: Me; next: string }>('POST', address('/session/provider'), { body: reply }),
+  leavingProvider: () => get<{ url: string | null }>('/session/provider/leaving'),
   signOut: () => ask<void>('DELETE', address('/session')),
   giveCode: (code: string) => ask<Me>('POST', address('/session/second-factor'), { body: { code } }),
   changePassword: (current: string, password: string) =>

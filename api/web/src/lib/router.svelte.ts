@@ -54,6 +54,7 @@ export type Place =
 export function placeOf(path: string): Place {
   const [head = '', id, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);
   if (rest.length) return { page: 'missing' };
+  if (head === 'sign-in' && id === 'return') return { page: 'signin' };
   if (id !== undefined) {
     if (head === 'rooms') return { page: 'room', id };
     return head === 'recordings' ? { page: 'recording', id } : { page: 'missing' };

@@ -2,9 +2,11 @@
 import { speech } from '../messages/index.svelte';
 import { alive, api, onTraffic, Refused, setCsrf } from './api';
 import { router, safeReturn } from './router.svelte';
-import type { Me } from './types';
+import type { Me, ProviderReply } from './types';
 
 const RETRY_MS = 3000;
+const RETURN = '/sign-in/return';
+const NEXT = 'tyndau.next';
 
 class Session {
   /** undefined until the server has said. */
@@ -15,6 +17,12 @@ class Session {
   password = '';
   /** A session ended by itself; the sign-in page says so. */
   expired = $state(false);
+  /** On the way in from the provider. */
+  coming = $state(false);
+  /** Why nobody came in from the provider. */
+  failure = $state<unknown>(null);
+  /** Signed out here, but perhaps not at the provider. */
+  left = $state(false);
   online = $state(true);
   /** Counts returns of the network; pages that depend on it load again. */
   returns = $state(0);
@@ -27,7 +35,49 @@ class Session {
       lost: () => this.lose(),
     });
     window.addEventListener('offline', () => this.lose());
-    await this.#ask();
+    if (location.pathname === RETURN) await this.#comeFromProvider();
+    else await this.#ask();
+  }
+
+  /** The page to be opened after signing in. */
+  #next(): string {
+    return safeReturn(router.query.get('next'));
+  }
+
+  /** Leave for the provider; it sends the browser back to RETURN. */
+  async goToProvider(): Promise<void> {
+    this.failure = null;
+    const { url } = await api.goToProvider(this.#next());
+    sessionStorage.setItem(NEXT, this.#next());
+    location.assign(url);
+  }
+
+  /** What the address brings is good once: it leaves the address bar before anything else is asked. */
+  async #comeFromProvider(): Promise<void> {
+    const brought = new URLSearchParams(location.search);
+    const next = safeReturn(sessionStorage.getItem(NEXT));
+    sessionStorage.removeItem(NEXT);
+    router.go(next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`, { replace: true });
+    const reply: ProviderReply = { state: brought.get('state') ?? '-' };
+    for (const name of ['code', 'error', 'iss'] as const) reply[name] = brought.get(name) ?? undefined;
+    this.coming = true;
+    try {
+      const come = await api.comeFromProvider(reply);
+      this.#enter(come.me);
+      if (!come.me.step) router.go(safeReturn(come.next), { replace: true });
+    } catch (error) {
+      this.failure = error;
+      await this.#ask();
+    } finally {
+      this.coming = false;
+    }
+  }
+
+  /** Sign out at the provider too; false where it has no page for that. */
+  async leaveProvider(): Promise<boolean> {
+    const { url } = await api.leavingProvider();
+    if (url) location.assign(url);
+    return Boolean(url);
   }
 
   async #ask(): Promise<void> {
@@ -43,7 +93,8 @@ class Session {
     const me = await api.signIn(username, password);
     this.password = password;
     this.#enter(me);
-    this.expired = false;
+    this.expired = this.left = false;
+    this.failure = null;
     if (!me.step) this.#arrive();
   }
 
@@ -63,19 +114,21 @@ class Session {
     try {
       await api.signOut();
     } finally {
+      this.left = this.entering?.by_provider ?? false;
       this.entering = null;
       this.password = '';
     }
   }
 
   #arrive(): void {
-    router.go(safeReturn(router.query.get('next')), { replace: true });
+    router.go(this.#next(), { replace: true });
   }
 
   async signOut(): Promise<void> {
     try {
       await api.signOut();
     } finally {
+      this.left = this.me?.by_provider ?? false;
       this.me = null;
       router.go('/sign-in');
     }

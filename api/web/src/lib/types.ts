@@ -15,6 +15,21 @@ export interface Me {
   csrf_token: string;
   /** What is left to do before anything opens. */
   step: Step | null;
+  /** Signed in at the provider; there may be no password here. */
+  by_provider: boolean;
+}
+
+/** Where one can sign in too; `there` false: nowhere. */
+export interface Provider extends Named {
+  there: boolean;
+}
+
+/** What the provider's address brought back. */
+export interface ProviderReply {
+  state: string;
+  code?: string;
+  error?: string;
+  iss?: string;
 }
 
 export type Step = 'second_factor' | 'password' | 'enrol';

@@ -34,6 +34,13 @@ export const en: Messages = {
   signInEmpty: 'Enter the user name and the password.',
   sessionExpired: 'The session is over. Sign in again and you return to the same place.',
   signOut: 'Sign out',
+  signInOr: 'or',
+  signInAt: (name: string) => `Sign in with ${name}`,
+  goingThere: 'Going there…',
+  comingIn: 'Signing you in…',
+  leftHere: (name: string) =>
+    `You are signed out here, but in this browser you may still be signed in with ${name}.`,
+  leaveThere: 'Sign out there too',
 
   enter: {
     title: 'Account',

@@ -34,6 +34,13 @@ export const kk: Messages = {
   signInEmpty: 'Пайдаланушы аты мен құпиясөзді енгізіңіз.',
   sessionExpired: 'Сеанс аяқталды. Қайта кіріңіз: сол орынға ораласыз.',
   signOut: 'Шығу',
+  signInOr: 'немесе',
+  signInAt: (name: string) => `${name} арқылы кіру`,
+  goingThere: 'Өтудеміз…',
+  comingIn: 'Кіру аяқталуда…',
+  leftHere: (name: string) =>
+    `Бұл жүйеден шықтыңыз, бірақ осы браузерде ${name} арқылы кіру әлі жарамды болуы мүмкін.`,
+  leaveThere: 'Одан да шығу',
 
   enter: {
     title: 'Тіркелгі',

@@ -33,6 +33,12 @@ export const ru = {
   signInEmpty: 'Введите имя пользователя и пароль.',
   sessionExpired: 'Сеанс завершён. Войдите снова: вы вернётесь на то же место.',
   signOut: 'Выйти',
+  signInOr: 'или',
+  signInAt: (name: string) => `Войти через ${name}`,
+  goingThere: 'Переходим…',
+  comingIn: 'Завершаем вход…',
+  leftHere: (name: string) => `Здесь вы вышли, но вход через ${name} ещё может действовать в этом браузере.`,
+  leaveThere: 'Выйти и там',
 
   enter: {
     title: 'Учётная запись',

@@ -1,0 +1,117 @@
+"""Signing in and out at the provider (OpenID Connect).
+
+The provider sends people back to a page of ours, and that page asks here: a request of our own site, which has our
+cookies though SameSite is Strict, is held to our origin, and gets problems in the reader's language.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import schemas as s
+from api.problems import language_of
+from api.routes.session import entered
+from api.services import Services, Use
+from archive.domain.errors import BadInput, NotFound
+from archive.provider.entrance import AWAY, Entrance, Reply
+
+router = APIRouter(prefix="/session/provider", tags=["session"])
+
+COOKIE, SECURE_COOKIE = "tyndau-provider", "__Host-tyndau-provider"
+_FORM = "application/x-www-form-urlencoded"
+
+
+def entrance_of(services: Use) -> Entrance:
+    """The way in by the provider.
+
+    Raises:
+        NotFound: none is set.
+    """
+    if services.entrance is None:
+        raise NotFound("no provider is set; sign in with a password")
+    return services.entrance
+
+
+By = Annotated[Entrance, Depends(entrance_of)]
+
+
+@router.get("")
+def provider(services: Use) -> s.Provider:
+    """Whether one can sign in at a provider too, and what its button says."""
+    if services.entrance is None:
+        return s.Provider(there=False)
+    settings = services.settings.oidc
+    host = settings.issuer.split("/")[2]
+    return s.Provider(
+        there=True,
+        name_kk=settings.name.kk or host,
+        name_ru=settings.name.ru or host,
+        name_en=settings.name.en or host,
+    )
+
+
+@router.post("/flows", status_code=201)
+def begin(asked: s.GoingAsked, request: Request, response: Response, services: Use, by: By) -> s.Going:
+    """Where the browser goes to sign in; what recognises it afterwards is in a cookie of ten minutes."""
+    language = language_of(request.headers.get("accept-language", ""))
+    going = by.begin(asked.next, language, _address(request))
+    response.set_cookie(
+        _cookie(services),
+        going.secret,
+        max_age=int(AWAY.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=services.secure,
+        path="/",
+    )
+    return s.Going(url=going.address)
+
+
+@router.post("")
+def finish(reply: s.ProviderReply, request: Request, response: Response, services: Use, by: By) -> s.Come:
+    """Begin a session with what came back from the provider; it is good once."""
+    secret = request.cookies.get(_cookie(services), "")
+    given = Reply(reply.state, reply.code, reply.error, reply.iss)
+    come = by.finish(given, secret, _address(request), request.headers.get("user-agent", ""))
+    response.delete_cookie(_cookie(services), path="/", secure=services.secure, httponly=True, samesite="strict")
+    return s.Come(me=entered(services, response, come.opened), next=come.next_path)
+
+
+@router.get("/leaving")
+def leaving(by: By) -> s.Going:
+    """Where one signs out at the provider too."""
+    return s.Going(url=by.provider.leaving())
+
+
+async def logout_token(request: Request) -> str:
+    """The token of a form, which the provider sends.
+
+    Raises:
+        BadInput: there is none, or several.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise BadInput("a logout token comes in a form")
+    try:
+        found = parse_qs((await request.body()).decode("ascii"), max_num_fields=20).get("logout_token", [])
+    except ValueError as error:
+        raise BadInput("this form cannot be read") from error
+    if len(found) != 1:
+        raise BadInput("the form has no logout_token, or several")
+    return found[0]
+
+
+@router.post("/logout")
+def logout(token: Annotated[str, Depends(logout_token)], request: Request, by: By) -> s.Ended:
+    """The provider says that its sessions are over: ours that came from them end now (Back-Channel Logout 1.0)."""
+    return s.Ended(sessions=by.logout(token, _address(request)))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _cookie(services: Services) -> str:
+    return SECURE_COOKIE if services.secure else COOKIE

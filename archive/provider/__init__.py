@@ -1,0 +1,1 @@
+"""Signing in at a provider (OpenID Connect). Data flows door → client → tokens → said → entrance."""
