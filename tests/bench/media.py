@@ -99,12 +99,17 @@ def places(folder: Path, nginx_program: str, part_bytes: int) -> Iterator[tuple[
     """Addresses of the same file by each way, and cookies; all servers run until the context ends."""
     key = secrets.token_hex(16)
     data = os.urandom(part_bytes * PARTS)
-    api = Api(accel="/_media/", accel_key=SecretStr(key))
+    api = Api(accel="/_media/", accel_key=SecretStr(key), second_factor_roles=())
     with embedded(folder / "data") as servers, Children(folder / "logs") as children:
         settings = servers.settings(Settings(api=api))
         upgrade(settings)
         path, signed, cookies = prepared(settings, data)
-        env = {**environment(settings), "TYNDAU_API__ACCEL": api.accel, "TYNDAU_API__ACCEL_KEY": key}
+        env = {
+            **environment(settings),
+            "TYNDAU_API__ACCEL": api.accel,
+            "TYNDAU_API__ACCEL_KEY": key,
+            "TYNDAU_API__SECOND_FACTOR_ROLES": "[]",
+        }
         tyndau = str(Path(sys.executable).with_name("tyndau"))
         server = children.start("api", [tyndau, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)
         assert server.stdout
