@@ -254,6 +254,24 @@ def test_what_nginx_is_told(running: Front, court: Court, party: SignedIn) -> No
     assert "/" not in told["x-tyndau-name"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "size"),
+    [
+        ("PUT", "/api/v1/schedule", 8 << 20),
+        ("POST", "/api/v1/agent/recordings/20260101-000000-00000000/chain", 8 << 20),
+        ("POST", "/api/v1/recordings/20260101-000000-00000000/transcript/changes", 900 << 10),
+    ],
+)
+def test_long_bodies_come_through_where_the_application_takes_them(
+    running: Front, method: str, path: str, size: int
+) -> None:
+    answer = httpx.request(
+        method, running.url + path, content=b" " * size, headers={"Content-Type": "application/json"}
+    )
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status_code in (401, 422)
+
+
 def test_without_a_key_it_does_not_start() -> None:
     for wrong in ({"accel": "/_media/"}, {"accel": "/_media/", "accel_key": "CHANGE-ME"}, {"accel": "media"}):
         with pytest.raises(ValidationError, match="accel"):
