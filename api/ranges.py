@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.problems import RANGE, problem
 
@@ -49,7 +51,26 @@ def reply(request: Request, body: Body) -> Response:
         return Response(None, status, headers, body.content_type)
     chunks = body.read(start, length)
     first = next(chunks)  # the store is asked before the status is sent: a dead one is a 503
-    return StreamingResponse(_again(first, chunks), status, headers, body.content_type)
+    return Sent(first, chunks, status, headers, body.content_type)
+
+
+class Sent(StreamingResponse):
+    """A body whose source is let go as soon as the reader is gone, not when it is found to be garbage."""
+
+    def __init__(
+        self, first: bytes, rest: Iterator[bytes], status: int, headers: Mapping[str, str], content_type: str
+    ) -> None:
+        whole = _again(first, rest)
+        super().__init__(whole, status, headers, content_type)
+        self._sources = [one for one in (whole, rest) if isinstance(one, Generator)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for source in self._sources:
+                with contextlib.suppress(ValueError):  # a thread still reads: it lets go when it has
+                    source.close()
 
 
 def is_resumed(request: Request, tag: str) -> bool:
