@@ -97,7 +97,7 @@ class Hearing(Part):
     cancelled: bool = False
     automatic: bool = False
     recorded: bool = True
-    participants: Annotated[list[Participant], Field(max_length=_MOST_PEOPLE)] = []
+    participants: Annotated[list[Participant], Field(max_length=_MOST_PEOPLE)]  # left out, it would shut all out
 
 
 class Document(Part):

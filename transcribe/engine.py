@@ -33,8 +33,8 @@ class Heard:
     """What an engine made of a clip: words in ms from its start, and how likely it thinks them.
 
     `avg_logprob` is the mean log probability of the text's tokens; `no_speech` the probability that
-    nobody speaks, 0 where an engine does not know. `subtitles` is true of an engine that has learnt from subtitles:
-    what it writes in capitals alone describes a sound.
+    nobody speaks, 0 where an engine does not know. `subtitles`: the engine has learnt from subtitles and writes
+    small letters, so what it writes in capitals alone describes a sound.
     """
 
     words: tuple[Word, ...]

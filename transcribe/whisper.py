@@ -24,7 +24,7 @@ from archive.domain.transcript import Language, Word
 from config.settings import Recogniser
 from transcribe.batches import DeviceFull, in_batches
 from transcribe.engine import MAX_CLIP_S, Clip, Heard, LanguageOdds, Samples
-from transcribe.model import ModelFolder, locate
+from transcribe.model import BUNDLED_SHA256, ModelFolder, locate
 
 _RATE = 16_000
 _HOP = 160
@@ -97,6 +97,9 @@ class WhisperEngine:
         self._batch = settings.batch_size
         self._truncate = model.model.device == "cpu"
         self.model_sha256 = folder.sha256
+        # Whisper puts a sound's description into capitals. Of a model that writes nothing else they are words:
+        # so they are taken for speech until it has been seen to write small letters.
+        self._writes_small = folder.sha256 == BUNDLED_SHA256
         self._tokenizers = {
             language: Tokenizer(model.hf_tokenizer, True, task="transcribe", language=language.value)
             for language in (Language.KK, Language.RU)
@@ -156,8 +159,9 @@ class WhisperEngine:
             )
             tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
             words = self._words(tokens, tokenizer, encoded, frames)
+            self._writes_small |= any(word.text[1:].islower() for found in words for word in found)
             return [
-                Heard(found, _avg_logprob(result), float(result.no_speech_prob), subtitles=True)
+                Heard(found, _avg_logprob(result), float(result.no_speech_prob), subtitles=self._writes_small)
                 for result, found in zip(results, words, strict=True)
             ]
 

@@ -42,6 +42,7 @@ __all__ = [
     "finish_command",
     "import_courts",
     "import_hearings",
+    "one_at_a_time",
     "put_state",
     "require_own",
     "waiting_commands",
@@ -50,6 +51,11 @@ __all__ = [
 NAMES = ("name_kk", "name_ru", "name_en")
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('tyndau schedule'))")
 CASE_KINDS = ("civil", "criminal", "administrative")
+
+
+def one_at_a_time(session: Session) -> None:
+    """Keep other imports out until this transaction ends."""
+    session.execute(_ONE_AT_A_TIME)
 
 
 def require_own(session: Session, court: uuid.UUID, document: Mapping[str, Any]) -> None:
@@ -101,7 +107,7 @@ def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, 
     Raises:
         BadInput: a field is missing or wrong, or it names an unknown court, room or user.
     """
-    session.execute(_ONE_AT_A_TIME)
+    one_at_a_time(session)
     import_courts(session, document)
     ids = {}
     for number, hearing in enumerate(document.get("hearings", ()), 1):

@@ -156,7 +156,6 @@ class CourtAction(StrEnum):
     UNASSIGNED = "recordings.unassigned"  # list the recordings that no hearing has
     ASSIGN = "recordings.assign"  # give one to a hearing
     AGENTS = "agents"  # let courtroom machines in and out
-    SCHEDULE = "schedule"  # put in rooms, cases, hearings and their participants
     GLOSSARY = "glossary"  # the words that the recogniser expects
 
 
@@ -167,7 +166,6 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.UNASSIGNED: _STAFF,
     CourtAction.ASSIGN: _STAFF,
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
-    CourtAction.SCHEDULE: frozenset({Role.SECRETARY, Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
 }
 

@@ -200,7 +200,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/agents/codes"): "own court, in test_enrolment",
     ("POST", "/api/v1/agents/{agent}/confirm"): "own court, below",
     ("POST", "/api/v1/agents/{agent}/revoke"): "own court, below",
-    ("PUT", "/api/v1/schedule"): "own court or a token, in test_schedule",
+    ("PUT", "/api/v1/schedule"): "agent",  # another kind of token, in test_schedule
     ("GET", "/api/v1/glossary"): "own court, below",
     ("PUT", "/api/v1/glossary/{language}"): "own court, below",
     ("GET", "/healthz"): "public",

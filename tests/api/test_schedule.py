@@ -1,4 +1,4 @@
-"""Rooms and hearings put in by a court's own system or its staff: all or nothing, twice is once, its own alone."""
+"""Rooms and hearings put in by a court's own system: all or nothing, twice is once, its own alone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from archive import schedule_file
 from archive.db import integrations
 from archive.db import tables as t
 from archive.db.integrations import Scope
-from archive.domain import access
-from archive.domain.access import CourtAction, Role
+from archive.domain.access import Role
 from archive.domain.errors import BadInput
 from tests.api.conftest import Running
 from tests.api.test_access import As
@@ -109,14 +108,15 @@ def test_a_system_puts_a_day_in_and_twice_is_once(running: Running, court: Court
         used = session.scalar(select(t.Integration.used_utc))
     assert used is not None
     assert rows[-1].data["system"] == "Төрелік"
+    assert rows[-1].data["external_ids"] == ["cms-1"]
     assert token not in json.dumps([row.data for row in rows])
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_staff_of_the_court_may_too(court: Court, as_: As, role: str) -> None:
+def test_people_do_not_put_themselves_into_a_case(court: Court, as_: As, role: str) -> None:
     client = as_(court.person(role))
     answer = client.http.put("/api/v1/schedule", json=DOCUMENT, headers={"X-CSRF-Token": client.me["csrf_token"]})
-    assert answer.status_code == (200 if role in access.COURT_TABLE[CourtAction.SCHEDULE] else 403)
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH-002")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,7 @@ def test_a_case_or_hearing_of_another_court_cannot_be_taken_over(running: Runnin
         (("hearings", 0, "participants", 0, "role"), "Истец"),
         (("courtrooms", 0, "code"), "../room"),
         (("hearings",), [HEARING] * 5_001),
+        (("hearings", 0), {name: value for name, value in HEARING.items() if name != "participants"}),
         (("rooms",), []),
     ],
 )

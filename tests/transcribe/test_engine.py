@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from archive.domain.errors import Unavailable
-from archive.domain.transcript import Language
+from archive.domain.transcript import Language, Word
 from config.settings import Models
 from config.settings import Recogniser as Section
 from tests.transcribe import tiny
@@ -114,6 +115,25 @@ def test_a_device_that_holds_one_clip_at_a_time_hears_them_all(
     monkeypatch.setattr(engine._model, "encode", _broken)
     with pytest.raises(RuntimeError, match="a bug"):
         engine.recognise(asked[:1], {})
+
+
+def test_capitals_are_words_of_a_model_that_writes_nothing_else(
+    recogniser: Recogniser, clips: list[Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a model must not lose its text as descriptions of sounds."""
+    engine = cast("WhisperEngine", recogniser.engine)
+    real = engine._words
+    monkeypatch.setattr(engine, "_writes_small", False)
+
+    def shouted(*asked: Any) -> list[tuple[Word, ...]]:
+        return [tuple(replace(word, text=word.text.upper()) for word in found) for found in real(*asked)]
+
+    with monkeypatch.context() as only_capitals:
+        only_capitals.setattr(engine, "_words", shouted)
+        (heard,) = engine.recognise([Clip(clips[3], Language.RU)], {})
+    assert heard.text.isupper()
+    assert not heard.subtitles
+    assert engine.recognise([Clip(clips[3], Language.RU)], {})[0].subtitles
 
 
 def _broken(features: Any) -> Any:
