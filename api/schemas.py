@@ -98,7 +98,8 @@ class NewPassword(Asked):
 
 
 class Me(BaseModel):
-    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator.
+    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator, accept
+    the terms of viewing.
 
     `by_provider`: I signed in at the provider, and may have no password here.
     """
@@ -109,7 +110,7 @@ class Me(BaseModel):
     role: Role
     language: Literal["kk", "ru", "en"]
     csrf_token: str
-    step: Literal["second_factor", "password", "enrol"] | None
+    step: Literal["second_factor", "password", "enrol", "terms"] | None
     by_provider: bool = False
 
 
@@ -145,6 +146,20 @@ class Enrolled(BaseModel):
 
 class RecoveryCodes(BaseModel):
     recovery_codes: list[str]
+
+
+class Terms(BaseModel):
+    """The terms of viewing in three languages, plain text. `accepted_utc` null = I have not accepted this version."""
+
+    version: str
+    kk: str
+    ru: str
+    en: str
+    accepted_utc: str | None
+
+
+class TermsAccepted(Asked):
+    version: str = Field(max_length=64, description="of the terms that were shown")
 
 
 class Device(BaseModel):
@@ -243,7 +258,20 @@ class Hearing(BaseModel):
     recordings: list[RecordingSummary]
     may: list[
         Literal[
-            "view", "read", "start", "stop", "pause", "mark", "bundle", "seal", "unseal", "ask", "requests", "grant"
+            "view",
+            "read",
+            "start",
+            "stop",
+            "pause",
+            "mark",
+            "bundle",
+            "seal",
+            "unseal",
+            "ask",
+            "requests",
+            "grant",
+            "emergency",
+            "confirm",
         ]
     ]
 
@@ -418,9 +446,9 @@ Reason = Annotated[
 
 
 class RequestAsked(Asked):
-    """`access`: to play and to read; `copy`: also to take a copy away."""
+    """`access`: to play and to read; `copy`: also to take a copy away; `emergency`: to play and read for some hours."""
 
-    wants: Literal["access", "copy"]
+    wants: Literal["access", "copy", "emergency"]
     reason: Reason
 
 
@@ -428,6 +456,10 @@ class DecisionAsked(Asked):
     """`days` null = refused; else granted for so many days from now."""
 
     days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None
+    ground: Reason
+
+
+class ConfirmationAsked(Asked):
     ground: Reason
 
 
@@ -452,17 +484,17 @@ class Grant(BaseModel):
 
 
 class Request(BaseModel):
-    """`mine`: I have asked for it. `name` and `username` are the asker's."""
+    """`mine`: I have asked for it. `name` and `username` are the asker's. `case_title` null = not mine to know."""
 
     id: UUID
     hearing: UUID
     case_number: str
-    case_title: str
+    case_title: str | None
     scheduled_utc: str
     mine: bool
     name: str
     username: str
-    wants: Literal["access", "copy"]
+    wants: Literal["access", "copy", "emergency"]
     reason: str
     state: Literal["waiting", "granted", "refused", "withdrawn"]
     created_utc: str

@@ -11,7 +11,9 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api import terms
 from api.accel import Accel
+from api.terms import Terms
 from api.viewings import Viewings
 from api.watching import Watchers
 from archive.db.playing import Playing
@@ -45,6 +47,7 @@ class Services:
     playing: Playing
     accel: Accel
     codes: Throttle  # who tries enrolment codes, by address
+    terms: Terms  # of viewing
     entrance: Entrance | None  # by the provider; None where none is set
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,6 +69,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         idle=timedelta(minutes=settings.api.session_idle_minutes),
         absolute=timedelta(hours=settings.api.session_hours),
         second_factor=frozenset(map(Role, settings.api.second_factor_roles)),
+        terms=(viewing_terms := terms.load(settings.api.terms_dir)).version,
+        terms_for=frozenset(map(Role, settings.api.terms_roles)),
     )
     vault = cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE))
     doorkeeper = Doorkeeper(sessions, clock, vault, limits, attempts=settings.api.sign_in_attempts)
@@ -84,6 +89,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         playing=Playing(conninfo(settings), doorkeeper.earliest, limits),
         accel=Accel(settings.api, derived, clock),
         codes=Throttle(settings.api.sign_in_attempts, clock),
+        terms=viewing_terms,
         entrance=_entrance(settings, sessions, clock, doorkeeper),
     )
 

@@ -46,6 +46,8 @@ DEEDS = (
     Action.ASK,
     Action.REQUESTS,
     Action.GRANT,
+    Action.EMERGENCY,
+    Action.CONFIRM,
 )
 RUNNING = ("recording", "paused", "closing")
 

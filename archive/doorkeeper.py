@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from archive import accounts, second_factor
-from archive.db import audit
+from archive.db import audit, people
 from archive.db import second_factors as factors
 from archive.db import sessions as db
 from archive.db.people import Person
@@ -343,6 +343,19 @@ class Doorkeeper:
             db.end_others(session, who.person.id, who.token_sha256, now)
             return self._renewed(session, who, "session.password", "own")
 
+    def accept_terms(self, who: SignedIn, version: str) -> Opened:
+        """Note that a person agrees to the terms of viewing.
+
+        Raises:
+            Conflict: these are not the terms in force, or another step of signing in comes first.
+        """
+        _require(who, Step.TERMS)
+        if version != self._limits.terms:
+            raise Conflict("the terms have changed; reload the page and read them again")
+        with self._sessions.begin() as session:
+            people.set_terms(session, who.person.id, version, self._clock.utc())
+            return self._renewed(session, who, "session.terms", "own", data={"version": version})
+
     def devices(self, who: SignedIn) -> list[Device]:
         """The person's living sessions."""
         with self._sessions() as session:
@@ -366,11 +379,20 @@ class Doorkeeper:
             audit.write(session, audit.Entry("session.end", True, "own", who.person, data={"ended": ended}))
         return ended
 
-    def _renewed(self, session: Session, who: SignedIn, did: str, rule: str, *, second: bool = False) -> Opened:
+    def _renewed(
+        self,
+        session: Session,
+        who: SignedIn,
+        did: str,
+        rule: str,
+        *,
+        second: bool = False,
+        data: Mapping[str, object] | None = None,
+    ) -> Opened:
         """The session under another token, and the row of what was done."""
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         db.renew(session, who.token_sha256, token_sha256(token), csrf, self._clock.utc(), second=second)
-        audit.write(session, audit.Entry(did, True, rule, who.person))
+        audit.write(session, audit.Entry(did, True, rule, who.person, data=dict(data or {})))
         return self._opened(session, token)
 
     @contextmanager

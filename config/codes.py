@@ -398,6 +398,16 @@ define(
     "and the section [oidc].",
 )
 define(
+    "API-005",
+    logging.WARNING,
+    kk="Шұғыл жағдайда біреуге өз рөлі бермейтін жазба ашылды; екінші адам растады. Негізін тексеріңіз: "
+    "/requests?show=all",
+    ru="В неотложном случае открыта запись, которую роль не открывает; подтвердил второй человек. Проверьте основание: "
+    "/requests?show=all",
+    en="In an emergency a record was opened to a role that may not see it; a second person confirmed it. Check the "
+    "ground: /requests?show=all",
+)
+define(
     "CON-001",
     logging.ERROR,
     kk="Зал пульті ашылмай тұр; жазбаға әсері жоқ. agent.console_port пен PIN баптауын тексеріңіз.",

@@ -82,6 +82,8 @@ class Api(Section):
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
     second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with an authenticator too
+    terms_roles: tuple[Staff | Literal["party"], ...] = ("party",)  # accept the terms of viewing before anything opens
+    terms_dir: Path | None = None  # the court's own terms: kk.txt, ru.txt, en.txt; other words are accepted anew
     agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
     late_minutes: float = Field(10, ge=0)  # a hearing that is so late and not recorded raises ROM-002
     alarm_days: int = Field(365, ge=1)  # how long the alarms of rooms are kept once they are over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
@@ -20,8 +21,11 @@ from archive.db.hearings import Standing
 from archive.db.requests import Wanted
 from archive.db.sessions import SignedIn
 from archive.domain.access import Action
-from archive.domain.asking import State, Wants
-from archive.domain.errors import NotFound
+from archive.domain.asking import EMERGENCY_HOURS, State, Wants
+from archive.domain.errors import BadInput, NotFound
+from config.log import report
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["requests"])
 
@@ -50,12 +54,13 @@ def requests(
 
 @router.post("/hearings/{hearing}/requests", status_code=201)
 def ask(hearing: UUID, asked: s.RequestAsked, who: Who, services: Use) -> s.Request:
-    """Ask the court for access to a hearing's records, or for a copy of them."""
-    standing = guard.to_hearing(services, who, hearing, Action.ASK)
+    """Ask the court for access to a hearing's records, or a copy of them; in an emergency, to see them at once."""
+    wants = Wants(asked.wants)
+    standing = guard.to_hearing(services, who, hearing, wants.asking)
     with services.sessions.begin() as session:
-        made = db.ask(session, hearing, who.person, Wants(asked.wants), asked.reason, services.clock.utc())
-        audit.write(session, _entry(who, standing, Action.ASK, {"request": str(made), "wants": asked.wants}))
-        return shapes.request(who.person, db.one(session, made))
+        made = db.ask(session, hearing, who.person, wants, asked.reason, services.clock.utc())
+        audit.write(session, _entry(who, standing, wants.asking, {"request": str(made), "wants": asked.wants}))
+        return shapes.request(who.person, db.one(session, who.person, made))
 
 
 @router.post("/requests/{request}/withdrawal")
@@ -65,7 +70,7 @@ def withdraw(request: UUID, who: Who, services: Use) -> s.Request:
         if not db.is_mine(session, request, who.person):
             raise NotFound("there is no such request; reload the page")
         db.withdraw(session, request, services.clock.utc())
-        found = db.one(session, request)
+        found = db.one(session, who.person, request)
         data = {"request": str(request), "withdrawn": True}
         audit.write(session, audit.Entry(Action.ASK.value, True, "own", who.person, found.hearing, data=data))
         return shapes.request(who.person, found)
@@ -74,7 +79,9 @@ def withdraw(request: UUID, who: Who, services: Use) -> s.Request:
 @router.post("/requests/{request}/decision")
 def decide(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.Request:
     """Grant a request for some days, or refuse it; with a ground in either case. A grant holds at once."""
-    standing = _to_its_hearing(services, who, db.hearing_of, request)
+    standing, wants = _to_its_hearing(services, who, db.about, request)
+    if wants is Wants.EMERGENCY and asked.days is not None:
+        raise BadInput("an emergency is not granted for days; confirm it")
     now = services.clock.utc()
     with services.sessions.begin() as session:
         data: dict[str, object] = {"request": str(request), "granted": asked.days is not None}
@@ -83,8 +90,24 @@ def decide(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.
         else:
             made = db.grant(session, request, who.person, asked.ground, timedelta(days=asked.days), now)
             data |= {"grant": str(made), "days": asked.days}
-        audit.write(session, _entry(who, standing, Action.GRANT, data))
-        return shapes.request(who.person, db.one(session, request))
+        audit.write(session, _entry(who, standing, wants.deciding, data))
+        return shapes.request(who.person, db.one(session, who.person, request))
+
+
+@router.post("/requests/{request}/confirmation")
+def confirm(request: UUID, asked: s.ConfirmationAsked, who: Who, services: Use) -> s.Request:
+    """Let somebody else see a hearing's records in an emergency: at once, for eight hours, and known to its judge."""
+    standing, wants = _to_its_hearing(services, who, db.about, request)
+    if wants is not Wants.EMERGENCY:
+        raise BadInput("only an emergency is confirmed; decide this request")
+    with services.sessions.begin() as session:
+        term = timedelta(hours=EMERGENCY_HOURS)
+        made = db.grant(session, request, who.person, asked.ground, term, services.clock.utc())
+        data = {"request": str(request), "granted": True, "grant": str(made), "hours": EMERGENCY_HOURS}
+        audit.write(session, _entry(who, standing, Action.CONFIRM, data))
+        answer = shapes.request(who.person, db.one(session, who.person, request))
+    report(log, "API-005", request=str(request), hearing=str(standing.hearing))
+    return answer
 
 
 @router.get("/hearings/{hearing}/grants")
@@ -98,21 +121,22 @@ def grants(hearing: UUID, who: Who, services: Use) -> list[s.Grant]:
 @router.post("/grants/{grant}/revocation", status_code=204)
 def revoke(grant: UUID, asked: s.RevocationAsked, who: Who, services: Use) -> None:
     """Take a grant back at once, with a ground. Twice keeps the first."""
-    standing = _to_its_hearing(services, who, db.grant_hearing, grant)
+    standing, wants = _to_its_hearing(services, who, db.grant_about, grant)
     with services.sessions.begin() as session:
         db.revoke(session, grant, who.person, asked.ground, services.clock.utc())
-        audit.write(session, _entry(who, standing, Action.GRANT, {"grant": str(grant), "revoked": True}))
+        audit.write(session, _entry(who, standing, wants.deciding, {"grant": str(grant), "revoked": True}))
 
 
 def _to_its_hearing(
-    services: Services, who: SignedIn, hearing_of: Callable[[Session, UUID], UUID | None], asked: UUID
-) -> Standing:
-    """How `who`, who may decide, stands to the hearing of what is asked about."""
+    services: Services, who: SignedIn, about: Callable[[Session, UUID], tuple[UUID, Wants] | None], asked: UUID
+) -> tuple[Standing, Wants]:
+    """How `who`, who may decide, stands to the hearing of what is asked about, and what that is."""
     with services.sessions() as session:
-        hearing = hearing_of(session, asked)
-    if hearing is None:
+        found = about(session, asked)
+    if found is None:
         raise NotFound("there is no such request or grant; reload the page")
-    return guard.to_hearing(services, who, hearing, Action.GRANT)
+    hearing, wants = found
+    return guard.to_hearing(services, who, hearing, wants.deciding), wants
 
 
 def _entry(who: SignedIn, standing: Standing, action: Action, data: dict[str, object]) -> audit.Entry:

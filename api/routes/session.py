@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from api import schemas as s
 from api.guard import Entering, Who, cookie_name
 from api.services import Services, Use
+from archive.db import people
 from archive.db.sessions import SignedIn
 from archive.domain.wall import iso
 from archive.doorkeeper import Opened
@@ -84,6 +85,22 @@ def new_recovery_codes(asked: s.CodeGiven, who: Who, services: Use) -> s.Recover
 def change_password(asked: s.NewPassword, who: Entering, response: Response, services: Use) -> s.Me:
     """Another password; all my other sessions end."""
     return entered(services, response, services.doorkeeper.change_password(who, asked.current, asked.new))
+
+
+@router.get("/terms")
+def viewing_terms(who: Entering, services: Use) -> s.Terms:
+    """The terms of viewing, and when I accepted them, if I have."""
+    with services.sessions() as session:
+        accepted = people.terms_accepted(session, who.person.id, services.terms.version)
+    return s.Terms(
+        version=services.terms.version, accepted_utc=iso(accepted) if accepted else None, **services.terms.texts
+    )
+
+
+@router.put("/terms")
+def accept_terms(asked: s.TermsAccepted, who: Entering, response: Response, services: Use) -> s.Me:
+    """Accept the terms of viewing."""
+    return entered(services, response, services.doorkeeper.accept_terms(who, asked.version))
 
 
 @router.get("/devices")

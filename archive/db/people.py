@@ -80,6 +80,16 @@ def set_must_change(session: Session, person: uuid.UUID, must_change: bool) -> N
     session.execute(update(t.User).where(t.User.id == person).values(must_change_password=must_change))
 
 
+def set_terms(session: Session, person: uuid.UUID, version: str, now: datetime) -> None:
+    """Which terms of viewing a person has accepted now."""
+    session.execute(update(t.User).where(t.User.id == person).values(terms=version, terms_utc=now))
+
+
+def terms_accepted(session: Session, person: uuid.UUID, version: str) -> datetime | None:
+    """When a person accepted this version."""
+    return session.scalar(select(t.User.terms_utc).where(t.User.id == person, t.User.terms == version))
+
+
 def set_place(session: Session, person: uuid.UUID, role: Role, court: uuid.UUID | None) -> None:
     """What a person is, and where."""
     session.execute(update(t.User).where(t.User.id == person).values(role=role.value, court_id=court))

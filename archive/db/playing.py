@@ -27,7 +27,7 @@ from archive.db import tables as t
 from archive.db.hearings import Standing, standing_columns, standing_of
 from archive.db.people import Person
 from archive.db.recordings import CopiedFile, copied_file_of
-from archive.db.sessions import Limits, SignedIn, lives, step_of
+from archive.db.sessions import Limits, SignedIn, lives, step_of, terms_step
 from archive.domain.access import AccessClass, Role
 from archive.domain.marks import Mark, Picture, Sound
 
@@ -162,6 +162,7 @@ def _query() -> Select[Any]:
             t.Session.second_utc,
             t.Session.issuer.is_not(None).label("by_provider"),
             t.User.must_change_password,
+            t.User.terms,
             t.SecondFactor.secret.is_not(None).label("enrolled"),
             t.Recording.destroyed_utc,
             select(func.jsonb_agg(told)).where(*holding).scalar_subquery().label("marks"),
@@ -190,6 +191,7 @@ def _answer(row: Any, limits: Limits) -> Answer:
     )
     by_provider = row.by_provider
     step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, by_provider, limits)
+    step = step or terms_step(row.terms, person.role, limits)
     return Answer(
         SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, by_provider),
         replace(standing_of(row), destroyed=row.destroyed_utc is not None),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -16,7 +16,7 @@ from archive.db.hearings import may
 from archive.db.people import Person
 from archive.domain.access import Action
 from archive.domain.asking import OPENS, State, Wants
-from archive.domain.errors import Conflict, NotFound
+from archive.domain.errors import Conflict, Denied, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Request:
     id: uuid.UUID
     hearing: uuid.UUID
     case_number: str
-    case_title: str
+    case_title: str | None  # null where the reader may not know it
     scheduled_utc: datetime
     name: str
     username: str
@@ -88,14 +88,17 @@ def ask(session: Session, hearing: uuid.UUID, person: Person, wants: Wants, reas
     return made
 
 
-def hearing_of(session: Session, request: uuid.UUID) -> uuid.UUID | None:
-    """The hearing that a request is about."""
-    return session.scalar(select(t.Request.hearing_id).where(t.Request.id == request))
+def about(session: Session, request: uuid.UUID) -> tuple[uuid.UUID, Wants] | None:
+    """The hearing that a request is about, and what it asks for."""
+    row = session.execute(select(t.Request.hearing_id, t.Request.wants).where(t.Request.id == request)).first()
+    return (row.hearing_id, Wants(row.wants)) if row else None
 
 
-def grant_hearing(session: Session, grant: uuid.UUID) -> uuid.UUID | None:
-    """The hearing that a grant opens."""
-    return session.scalar(select(t.Grant.hearing_id).where(t.Grant.id == grant))
+def grant_about(session: Session, grant: uuid.UUID) -> tuple[uuid.UUID, Wants] | None:
+    """The hearing that a grant opens, and what was asked for; an order of the court without a request is access."""
+    query = select(t.Grant.hearing_id, t.Request.wants).outerjoin(t.Request, t.Request.grant_id == t.Grant.id)
+    row = session.execute(query.where(t.Grant.id == grant)).first()
+    return (row.hearing_id, Wants(row.wants or Wants.ACCESS)) if row else None
 
 
 def is_mine(session: Session, request: uuid.UUID, person: Person) -> bool:
@@ -105,8 +108,9 @@ def is_mine(session: Session, request: uuid.UUID, person: Person) -> bool:
 
 def listed(session: Session, person: Person, wanted: Wanted) -> list[Request]:
     """The person's own requests, and those of hearings whose requests he or she may see; the newest first."""
-    mine = and_(t.Request.user_id == person.id, may(person, Action.DETAILS))
-    query = _selected().where(or_(mine, may(person, Action.REQUESTS)))
+    mine = and_(t.Request.user_id == person.id, may(person, Action.LIST))
+    to_confirm = and_(t.Request.wants == Wants.EMERGENCY, may(person, Action.CONFIRM))
+    query = _selected(person).where(or_(mine, may(person, Action.REQUESTS), to_confirm))
     if wanted.hearing is not None:
         query = query.where(t.Request.hearing_id == wanted.hearing)
     if wanted.state is not None:
@@ -118,13 +122,13 @@ def listed(session: Session, person: Person, wanted: Wanted) -> list[Request]:
     return [_request(row, grant) for row, grant in found]
 
 
-def one(session: Session, request: uuid.UUID) -> Request:
-    """A request.
+def one(session: Session, person: Person, request: uuid.UUID) -> Request:
+    """A request, as `person` may see it.
 
     Raises:
         NotFound: there is none.
     """
-    row = session.execute(_selected().where(t.Request.id == request)).first()
+    row = session.execute(_selected(person).where(t.Request.id == request)).first()
     if row is None:
         raise NotFound("there is no such request; reload the page")
     return _request(row, _grant_of(session, row.Request.grant_id))
@@ -155,13 +159,16 @@ def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: d
 
 
 def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
-    """Answer yes: a grant from now on, for `term` and as long as the person belongs to the case; its id.
+    """Answer yes: a grant from now on, for `term`; its id. But for an emergency's it ends with the place in the case.
 
     Raises:
         Conflict: it is decided, or was taken back.
+        Denied: whoever asks does not confirm it.
     """
     row = _held(session, request)
     _require_waiting(row)
+    if row.user_id == by.id:
+        raise Denied("somebody else decides what you ask for; ask that person")
     made = t.Grant(
         hearing_id=row.hearing_id,
         user_id=row.user_id,
@@ -170,7 +177,7 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
         by_user_id=by.id,
         created_utc=now,
         until_utc=now + term,
-        while_in_case=True,
+        while_in_case=row.wants != Wants.EMERGENCY,
     )
     session.add(made)
     session.flush()
@@ -195,9 +202,12 @@ def revoke(session: Session, grant_id: uuid.UUID, by: Person, ground: str, now: 
 
 
 def waiting(session: Session, person: Person) -> int:
-    """How many requests wait for a decision of this person."""
+    """How many requests of others wait for a decision of this person."""
     query = select(func.count()).select_from(t.Request).join(t.Hearing, t.Hearing.id == t.Request.hearing_id)
-    return session.scalar(query.where(t.Request.state == State.WAITING, may(person, Action.GRANT))) or 0
+    emergency = t.Request.wants == Wants.EMERGENCY
+    decides = or_(and_(~emergency, may(person, Action.GRANT)), and_(emergency, may(person, Action.CONFIRM)))
+    others = t.Request.user_id != person.id
+    return session.scalar(query.where(t.Request.state == State.WAITING, decides, others)) or 0
 
 
 def _held(session: Session, request: uuid.UUID) -> t.Request:
@@ -212,14 +222,14 @@ def _require_waiting(row: t.Request) -> None:
         raise Conflict("this request does not wait for a decision any more; reload the page")
 
 
-def _selected() -> Select[*tuple[Any, ...]]:
+def _selected(person: Person) -> Select[*tuple[Any, ...]]:
     asker, decider = aliased(t.User), aliased(t.User)
     return (
         select(
             t.Request,
             t.Hearing.scheduled_utc,
             t.Case.number,
-            t.Case.title,
+            case((may(person, Action.DETAILS), t.Case.title)).label("title"),
             asker.display_name.label("name"),
             asker.username.label("username"),
             decider.display_name.label("decider"),

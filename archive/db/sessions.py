@@ -26,6 +26,7 @@ class Step(StrEnum):
     SECOND_FACTOR = "second_factor"  # give a code of the authenticator
     PASSWORD = "password"  # noqa: S105 -- choose an own one: somebody else has set this one
     ENROL = "enrol"  # set up an authenticator: the role needs one
+    TERMS = "terms"  # accept the terms of viewing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When sessions end, and which roles need a second factor."""
+    """When sessions end, which roles need a second factor, and who has to accept which version of the terms."""
 
     idle: timedelta
     absolute: timedelta
     second_factor: Collection[Role] = ()
+    terms: str = ""
+    terms_for: Collection[Role] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,9 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         return None
     row, user, secret = found
     by_provider = row.issuer is not None
-    step = step_of(row.second_utc, user.must_change_password, secret is not None, Role(user.role), by_provider, limits)
+    role = Role(user.role)
+    step = step_of(row.second_utc, user.must_change_password, secret is not None, role, by_provider, limits)
+    step = step or terms_step(user.terms, role, limits)
     return SignedIn(
         row.token_sha256,
         person_of(user),
@@ -152,6 +157,11 @@ def step_of(
     if by_provider and second_utc is not None:  # the provider has seen to it: none of our own is needed
         return None
     return Step.ENROL if not enrolled and role in limits.second_factor else None
+
+
+def terms_step(accepted: str | None, role: Role, limits: Limits) -> Step | None:
+    """The last step: whoever has not accepted the present terms does."""
+    return Step.TERMS if role in limits.terms_for and accepted != limits.terms else None
 
 
 def devices(session: Session, person: uuid.UUID, now: datetime, limits: Limits) -> list[Device]:

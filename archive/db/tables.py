@@ -266,6 +266,8 @@ class User(Base):
     must_change_password: Mapped[bool] = mapped_column(
         Boolean, server_default=text("false")
     )  # somebody else has chosen it
+    terms: Mapped[str | None]  # version of the terms of viewing accepted last; the audit log has all
+    terms_utc: Mapped[datetime | None]
     created_utc: Mapped[datetime] = _now()
     disabled_utc: Mapped[datetime | None]
 

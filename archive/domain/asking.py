@@ -8,6 +8,7 @@ from enum import StrEnum
 from archive.domain.access import Action
 
 MAX_DAYS = 365  # of a grant; whoever needs it longer asks again
+EMERGENCY_HOURS = 8  # a working day
 
 
 class Wants(StrEnum):
@@ -15,6 +16,17 @@ class Wants(StrEnum):
 
     ACCESS = "access"  # to play the recording and read its text
     COPY = "copy"  # that, and a copy to take away
+    EMERGENCY = "emergency"  # to play and read for some hours, without the judge; a second person confirms it
+
+    @property
+    def asking(self) -> Action:
+        """What one must be allowed to do to ask for it."""
+        return Action.EMERGENCY if self is Wants.EMERGENCY else Action.ASK
+
+    @property
+    def deciding(self) -> Action:
+        """And to answer."""
+        return Action.CONFIRM if self is Wants.EMERGENCY else Action.GRANT
 
 
 class State(StrEnum):
@@ -29,4 +41,5 @@ class State(StrEnum):
 OPENS: Mapping[Wants, frozenset[Action]] = {
     Wants.ACCESS: frozenset({Action.VIEW, Action.READ}),
     Wants.COPY: frozenset({Action.VIEW, Action.READ, Action.BUNDLE}),
+    Wants.EMERGENCY: frozenset({Action.VIEW, Action.READ}),
 }

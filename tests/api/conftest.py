@@ -24,7 +24,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]
     """Settings of an empty, migrated database and an empty store, both running."""
     folder: Path = tmp_path_factory.mktemp("servers")
     with embedded(folder) as servers:
-        base = Settings(api=Api(sign_in_attempts=5, second_factor_roles=()))
+        base = Settings(api=Api(sign_in_attempts=5, second_factor_roles=(), terms_roles=()))
         settings = servers.settings(base)
         upgrade(settings)
         yield settings

@@ -78,7 +78,7 @@ class Front:
 
 
 def accelerated(settings: Settings) -> Settings:
-    api = Api(sign_in_attempts=5, second_factor_roles=(), accel="/_media/", accel_key=SecretStr(KEY))
+    api = Api(sign_in_attempts=5, second_factor_roles=(), terms_roles=(), accel="/_media/", accel_key=SecretStr(KEY))
     return settings.model_copy(update={"api": api})
 
 

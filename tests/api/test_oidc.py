@@ -71,7 +71,7 @@ def start(installation: Settings, court: Court, idp: Provider, clock: HandClock)
     def begin(second: tuple[Any, ...] = (), attempts: int = 5, **oidc: Any) -> Running:
         base = {"issuer": idp.issuer, "client_id": CLIENT_ID, "client_secret": SecretStr(SECRET), "roles": ROLES}
         section = Oidc(**{**base, **oidc})
-        api = Api(sign_in_attempts=attempts, second_factor_roles=second, public_url=PUBLIC)
+        api = Api(sign_in_attempts=attempts, second_factor_roles=second, terms_roles=(), public_url=PUBLIC)
         made.append(Running(installation.model_copy(update={"api": api, "oidc": section}), clock))
         return made[-1]
 
@@ -235,7 +235,7 @@ def test_no_secret_comes_into_the_log(
 
 
 def test_the_cookies_are_of_this_host_and_site_alone(start: Start, idp: Provider, installation: Settings) -> None:
-    api = Api(second_factor_roles=(), public_url="https://hearings.example")
+    api = Api(second_factor_roles=(), terms_roles=(), public_url="https://hearings.example")
     section = Oidc(issuer=idp.issuer, client_id=CLIENT_ID, client_secret=SecretStr(SECRET))
     one = Running(installation.model_copy(update={"api": api, "oidc": section}))
     answer = httpx.post(f"{one.url}{API}{PROVIDER}/flows", json={})

@@ -60,7 +60,7 @@ def certified(installation: Settings, court: Court, tmp_path_factory: pytest.Tem
         client_secret=SecretStr("a-secret-of-the-client"),
         roles={"court-judge": "judge"},
     )
-    api = Api(public_url=url, second_factor_roles=())
+    api = Api(public_url=url, second_factor_roles=(), terms_roles=())
     with said.open("wb") as log:
         process = subprocess.Popen([_node()[0], "tests/provider.mjs", *words], cwd=WEB, stdout=log, stderr=log)
         try:

@@ -37,6 +37,8 @@ ON_THE_WAY = {
     ("POST", f"{API}/session/second-factor/enrolment"),
     ("PUT", f"{API}/session/second-factor/enrolment"),
     ("PUT", f"{API}/session/password"),
+    ("GET", f"{API}/session/terms"),
+    ("PUT", f"{API}/session/terms"),
 }
 
 
@@ -109,7 +111,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def strict(installation: Settings, court: Court, clock: HandClock) -> Iterator[Running]:
     """An application whose judges need a second factor, by a clock of the test."""
-    api = Api(sign_in_attempts=3, second_factor_roles=("judge",))
+    api = Api(sign_in_attempts=3, second_factor_roles=("judge",), terms_roles=())
     one = Running(installation.model_copy(update={"api": api}), clock)
     yield one
     assert one.stop()

@@ -99,7 +99,7 @@ def places(folder: Path, nginx_program: str, part_bytes: int) -> Iterator[tuple[
     """Addresses of the same file by each way, and cookies; all servers run until the context ends."""
     key = secrets.token_hex(16)
     data = os.urandom(part_bytes * PARTS)
-    api = Api(accel="/_media/", accel_key=SecretStr(key), second_factor_roles=())
+    api = Api(accel="/_media/", accel_key=SecretStr(key), second_factor_roles=(), terms_roles=())
     with embedded(folder / "data") as servers, Children(folder / "logs") as children:
         settings = servers.settings(Settings(api=api))
         upgrade(settings)
@@ -109,6 +109,7 @@ def places(folder: Path, nginx_program: str, part_bytes: int) -> Iterator[tuple[
             "TYNDAU_API__ACCEL": api.accel,
             "TYNDAU_API__ACCEL_KEY": key,
             "TYNDAU_API__SECOND_FACTOR_ROLES": "[]",
+            "TYNDAU_API__TERMS_ROLES": "[]",
         }
         tyndau = str(Path(sys.executable).with_name("tyndau"))
         server = children.start("api", [tyndau, "serve", "--host", "127.0.0.1", "--port", "0", "--json"], env)

@@ -1,9 +1,11 @@
 """The pipeline beside raw faster-whisper: same model, same sound, in turn, in one process.
 
-    python -m tests.bench.transcribe [--rounds 3] [--minutes 6] [--beam 1] [--json FILE]
+    python -m tests.bench.transcribe [--rounds 3] [--minutes 6] [--beam 1] [--whisperx PYTHON] [--json FILE]
 
 Rows: BatchedInferencePipeline on the mix of the four microphones (language given, and found per chunk), our
-pipeline on the mix, and on the four microphones apart. The sound is the sample hearing, repeated.
+pipeline on the mix, and on the four microphones apart. The sound is the sample hearing, repeated. `--whisperx` names
+the Python of an environment with WhisperX (`pip install whisperx`), which then takes its turn with the mix in a process
+of its own, without times of words: its models for them are on a hub.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ import argparse
 import json
 import re
 import resource
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -66,10 +71,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--beam", type=int, default=Section().beam_size)
+    parser.add_argument("--whisperx", type=Path, metavar="PYTHON")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     pcm, said = sound(asked.minutes)
-    rows = measured(ways(pcm, Section(beam_size=asked.beam)), said, pcm.shape[1] / RATE, asked.rounds)
+    section = Section(beam_size=asked.beam)
+    with whisperx(asked.whisperx, pcm, section) as beside:
+        rows = measured(ways(pcm, section) | beside, said, pcm.shape[1] / RATE, asked.rounds)
     show(rows, asked, pcm.shape[1] / RATE)
     if asked.json:
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -85,12 +93,17 @@ def sound(minutes: float) -> tuple[NDArray[np.int16], str]:
     return np.tile(once, (1, times)), " ".join([line["text"] for line in truth] * times)
 
 
+def mix(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The sum of the microphones."""
+    return np.asarray(np.clip(pcm.sum(axis=0, dtype=np.int32), -32768, 32767), dtype=np.int16)
+
+
 def ways(pcm: NDArray[np.int16], section: Section) -> dict[str, Callable[[], str]]:
     folder = locate(section.model, section.model_cache, download)
     raw = WhisperModel(str(folder.path), device="cpu", compute_type=section.compute_type, cpu_threads=section.threads)
     batched = BatchedInferencePipeline(raw)
     mixed = pcm.astype(np.float32).sum(axis=0) / 32768
-    mono = np.asarray(np.clip(mixed * 32768, -32768, 32767), dtype=np.int16)[None, :]
+    mono = mix(pcm)[None, :]
     auto, forced = prepare(section), prepare(section, Language.RU)
 
     def raw_text(**options: Any) -> str:
@@ -110,6 +123,35 @@ def ways(pcm: NDArray[np.int16], section: Section) -> dict[str, Callable[[], str
         "tyndau, mix": lambda: ours(auto, mono, ("mix",)),
         "tyndau, four microphones": lambda: ours(auto, pcm, CHANNELS),
     }
+
+
+@contextmanager
+def whisperx(python: Path | None, pcm: NDArray[np.int16], section: Section) -> Iterator[dict[str, Callable[[], str]]]:
+    """WhisperX in its own environment as one more way; none without a `python`."""
+    if python is None:
+        yield {}
+        return
+    folder = locate(section.model, section.model_cache, download).path
+    told = {"model": str(folder), "language": "ru", "compute_type": section.compute_type, "threads": section.threads}
+    told |= {"beam": section.beam_size, "batch": section.batch_size}
+    command = [python, Path(__file__).with_name("_whisperx.py")]
+    with (
+        tempfile.NamedTemporaryFile(suffix=".pcm") as file,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        mix(pcm).astype("<i2").tofile(file.name)
+        asked, answered = process.stdin, process.stdout
+        assert asked is not None
+        assert answered is not None
+
+        def text() -> str:
+            print(file.name, file=asked, flush=True)
+            return str(json.loads(answered.readline()))
+
+        print(json.dumps(told), file=asked)
+        text()  # loads its model, which is not timed: ours are loaded as well
+        yield {"WhisperX, mix, language=ru": text}
+        asked.close()
 
 
 def measured(ways: dict[str, Callable[[], str]], said: str, seconds: float, rounds: int) -> list[Row]:

@@ -123,6 +123,7 @@ def server_environment(settings: Settings) -> dict[str, str]:
     return {
         "TYNDAU_DATA_DIR": str(settings.data_dir),
         "TYNDAU_API__SECOND_FACTOR_ROLES": "[]",
+        "TYNDAU_API__TERMS_ROLES": "[]",
         "TYNDAU_DATABASE__URL": settings.database.url.get_secret_value(),
         "TYNDAU_STORAGE__ENDPOINT": storage.endpoint,
         "TYNDAU_STORAGE__SECURE": "false",

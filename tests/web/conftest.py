@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -41,13 +42,13 @@ class DemoCourt:
 
 @dataclass(frozen=True, slots=True)
 class Strict:
-    """A court whose judges need a second factor."""
+    """A court whose judges need a second factor, and whose parties accept the terms of viewing."""
 
     url: str
     sessions: Sessions
 
-    def add(self, username: str) -> tuple[str, str]:
-        """A judge's account as an administrator makes it: its name and first password."""
+    def add(self, username: str, role: Role = Role.JUDGE) -> tuple[str, str]:
+        """An account as an administrator makes it: its name and first password."""
         password = "first password"
         with self.sessions.begin() as session:
             accounts.add_user(
@@ -55,7 +56,7 @@ class Strict:
                 username=username,
                 password=password,
                 display_name="Айгүл Қасымова",
-                role=Role.JUDGE,
+                role=role,
                 language="kk",
                 must_change=True,
             )
@@ -96,7 +97,7 @@ def provider_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtProvi
             client_secret=SecretStr(providers.SECRET),
             name=InThree(kk="Сот порталы", ru="портал судов", en="the courts' portal"),
         )
-        api = Api(public_url=url, second_factor_roles=("secretary",))
+        api = Api(public_url=url, second_factor_roles=("secretary",), terms_roles=())
         settings = servers.settings(Settings(api=api, oidc=section))
         upgrade(settings)
         one = Running(settings, port=port)
@@ -133,6 +134,16 @@ class Sitting:
         self.course.finished(self.judge, self.recording)
 
 
+def accept_terms(url: str, username: str, password: str) -> None:
+    """The terms of viewing have a journey of their own; in the others they are behind us."""
+    with httpx.Client(base_url=f"{url}/api/v1", headers={"Origin": url}) as http:
+        me = http.post("/session", json={"username": username, "password": password}).json()
+        assert me["step"] == "terms"
+        version = http.get("/session/terms").json()["version"]
+        done = http.put("/session/terms", json={"version": version}, headers={"X-CSRF-Token": me["csrf_token"]})
+        assert done.json()["step"] is None
+
+
 @pytest.fixture(scope="session")
 def sitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sitting]:
     """A hearing that is recorded in real time."""
@@ -141,6 +152,7 @@ def sitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sitting]:
         accounts = {person.role: (person.username, person.password) for person in reversed(stage.people)}
         course = Course(stage, show, clock, say=lambda _line: None)
         with Client(stage.url, *accounts["secretary"]) as secretary, Client(stage.url, *accounts["judge"]) as judge:
+            accept_terms(stage.url, *accounts["party"])
             recording = course.begin(secretary)
             until_s = time.monotonic() + RECORDED_S
             yield Sitting(stage.url, accounts, recording, course, secretary, judge, until_s)

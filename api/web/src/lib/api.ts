@@ -24,6 +24,7 @@ import type {
   Room,
   SearchAnswer,
   SecondFactor,
+  Terms,
   Transcript,
   Wants,
 } from './types';
@@ -131,6 +132,8 @@ export const api = {
   giveCode: (code: string) => ask<Me>('POST', address('/session/second-factor'), { body: { code } }),
   changePassword: (current: string, password: string) =>
     ask<Me>('PUT', address('/session/password'), { body: { current, new: password } }),
+  terms: (signal?: AbortSignal) => get<Terms>('/session/terms', {}, signal),
+  acceptTerms: (version: string) => ask<Me>('PUT', address('/session/terms'), { body: { version } }),
   secondFactor: (signal?: AbortSignal) => get<SecondFactor>('/session/second-factor', {}, signal),
   beginEnrolment: (password: string, code: string | null) =>
     ask<Enrolment>('POST', address('/session/second-factor/enrolment'), { body: { password, code } }),
@@ -179,6 +182,8 @@ export const api = {
     ask<CourtRequest>('POST', address(`/requests/${part(id)}/withdrawal`), { body: {} }),
   decideRequest: (id: string, decision: { days: number | null; ground: string }) =>
     ask<CourtRequest>('POST', address(`/requests/${part(id)}/decision`), { body: decision }),
+  confirmEmergency: (id: string, ground: string) =>
+    ask<CourtRequest>('POST', address('/requests', id, 'confirmation'), { body: { ground } }),
   revokeGrant: (id: string, ground: string) =>
     ask<void>('POST', address(`/grants/${part(id)}/revocation`), { body: { ground } }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),

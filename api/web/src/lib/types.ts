@@ -32,7 +32,15 @@ export interface ProviderReply {
   iss?: string;
 }
 
-export type Step = 'second_factor' | 'password' | 'enrol';
+export type Step = 'second_factor' | 'password' | 'enrol' | 'terms';
+
+export interface Terms {
+  version: string;
+  kk: string;
+  ru: string;
+  en: string;
+  accepted_utc: string | null;
+}
 
 export interface SecondFactor {
   enrolled: boolean;
@@ -90,9 +98,20 @@ export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' |
 export type HearingClass = 'open' | 'closed' | 'sealed';
 export type CaseKind = 'civil' | 'criminal' | 'administrative';
 export type Deed =
-  'view' | 'read' | 'start' | 'stop' | 'bundle' | 'seal' | 'unseal' | 'ask' | 'requests' | 'grant';
+  | 'view'
+  | 'read'
+  | 'start'
+  | 'stop'
+  | 'bundle'
+  | 'seal'
+  | 'unseal'
+  | 'ask'
+  | 'requests'
+  | 'grant'
+  | 'emergency'
+  | 'confirm';
 
-export type Wants = 'access' | 'copy';
+export type Wants = 'access' | 'copy' | 'emergency';
 export type RequestState = 'waiting' | 'granted' | 'refused' | 'withdrawn';
 
 /** What was given to a person beside what the role gives; `holds`: it is good now. */
@@ -113,7 +132,8 @@ export interface CourtRequest {
   id: string;
   hearing: string;
   case_number: string;
-  case_title: string;
+  /** Null where it is not mine to know. */
+  case_title: string | null;
   scheduled_utc: string;
   mine: boolean;
   name: string;
