@@ -183,7 +183,7 @@ export const api = {
   decideRequest: (id: string, decision: { days: number | null; ground: string }) =>
     ask<CourtRequest>('POST', address(`/requests/${part(id)}/decision`), { body: decision }),
   confirmEmergency: (id: string, ground: string) =>
-    ask<CourtRequest>('POST', address('/requests', id, 'confirmation'), { body: { ground } }),
+    ask<CourtRequest>('POST', address(`/requests/${part(id)}/confirmation`), { body: { ground } }),
   revokeGrant: (id: string, ground: string) =>
     ask<void>('POST', address(`/grants/${part(id)}/revocation`), { body: { ground } }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),

@@ -119,7 +119,11 @@ export const en: Messages = {
     askAccess: 'Ask for access',
     hint: 'The judge of the case decides. The decision, its ground and the term stand here and under Requests.',
     what: 'What you need',
-    wants: { access: 'To watch the recording', copy: 'A copy of the recording', emergency: 'To watch the recording in an emergency' },
+    wants: {
+      access: 'To watch the recording',
+      copy: 'A copy of the recording',
+      emergency: 'To watch the recording in an emergency',
+    },
     reason: 'What for',
     send: 'Send',
     waits: 'Such a request waits for a decision already.',
@@ -151,11 +155,14 @@ export const en: Messages = {
     refuse: 'Refuse',
     revoke: 'Take access back',
     askEmergency: 'See it in an emergency',
-    emergencyRules: 'For when the judge cannot be reached and it cannot wait. Another person confirms it; then the recording opens to you for eight hours. The judge, the secretary and the auditors see who asked, why and who confirmed.',
-    emergencyHint: 'Your role does not play recordings. If it cannot wait for the judge, press “See it in an emergency”.',
+    emergencyRules:
+      'For when the judge cannot be reached and it cannot wait. Another person confirms it; then the recording opens to you for eight hours. The judge, the secretary and the auditors see who asked, why and who confirmed.',
+    emergencyHint:
+      'Your role does not play recordings. If it cannot wait for the judge, press “See it in an emergency”.',
     notYours: 'Your role does not play recordings.',
     confirm: 'Confirm',
-    confirmHint: 'Opens picture, sound and text for eight hours. Speak to the person first: you answer for it as well.',
+    confirmHint:
+      'Opens picture, sound and text for eight hours. Speak to the person first: you answer for it as well.',
   },
 
   roleOf: {
