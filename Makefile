@@ -8,7 +8,7 @@ PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-ve
 PYTEST_JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos format lock clean
+.PHONY: help demo test lint bench chaos audit sbom format lock clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,16 @@ bench: $(VENV)/.dev ## Measure against raw FFmpeg and raw faster-whisper; prints
 
 chaos: $(VENV)/.dev ## Ten minutes of a hearing under all faults at random; says what was lost and whether it was stated
 	$(BIN)/python -m tests.chaos
+
+audit: $(VENV)/.dev ## Known weaknesses of what this is built on, where the advisories can be reached
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit; }
+	$(VENV)/audit/bin/python .ci/audit.py
+
+sbom: $(VENV)/.dev ## Everything this is built on, as CycloneDX: build/sbom-python.json, build/sbom-web.json
+	test -x $(VENV)/sbom/bin/cyclonedx-py || { $(PYTHON) -m venv $(VENV)/sbom && $(VENV)/sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom; }
+	mkdir -p build
+	$(VENV)/sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o build/sbom-python.json
+	$(WEB) sbom --sbom-format cyclonedx --package-lock-only > build/sbom-web.json
 
 lock: ## Renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
