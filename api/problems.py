@@ -111,9 +111,9 @@ WRONG_PASSWORD = Kind(
 POOR_PASSWORD = Kind(
     400,
     "AUTH-008",
-    ("Басқа құпиясөз таңдаңыз", "8-ден 256 таңбаға дейін, бұрынғысы да, пайдаланушы аты да емес."),
-    ("Выберите другой пароль", "От 8 до 256 знаков, не прежний и не имя пользователя."),
-    ("Choose another password", "8 to 256 characters, neither the old one nor the user name."),
+    ("Басқа құпиясөз таңдаңыз", "8-ден 256 таңбаға дейін; бұрынғысы, пайдаланушы аты және оңай табылатыны жарамайды."),
+    ("Выберите другой пароль", "От 8 до 256 знаков; не прежний, не имя пользователя и не такой, что легко угадать."),
+    ("Choose another password", "8 to 256 characters; not the old one, the user name or one that is easily guessed."),
 )
 PROVIDER_AWAY = Kind(
     503,

@@ -10,6 +10,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
+from zxcvbn import zxcvbn
 
 from archive.db import people
 from archive.db.people import Person
@@ -20,6 +21,9 @@ USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 MIN_PASSWORD_CHARS = 8
 MAX_PASSWORD_CHARS = 256
 LANGUAGES = ("kk", "ru", "en")
+MIN_GUESSES = 10**6  # zxcvbn's line between what throttling alone holds off and what it need not
+ESTIMATED_CHARS = 72  # an estimate's time grows with the square of them
+COMMON_HERE = ("пароль", "құпиясөз", "йцукен", "йцукенгшщз", "gfhjkm", "казахстан", "қазақстан", "tyndau", "тыңдау")
 
 
 @cache
@@ -66,7 +70,7 @@ def add_user(
         role=role,
         court=court_id,
         language=language,
-        password_hash=None if password is None else hash_password(password),
+        password_hash=None if password is None else hash_password(password, name),
         must_change=must_change,
     )
     if made is None:
@@ -74,24 +78,27 @@ def add_user(
     return made
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, username: str) -> str:
     """The argon2id hash to store.
 
     Raises:
-        PoorPassword: too short or too long.
+        PoorPassword: too short or too long, or guessed too easily.
     """
-    check_length(password)
+    check_password(password, username)
     return _hasher().hash(password)
 
 
-def check_length(password: str) -> None:
-    """Nothing for a password that may be.
+def check_password(password: str, username: str) -> None:
+    """Nothing for a password that this person may have. How easily one is guessed is zxcvbn's estimate.
 
     Raises:
-        PoorPassword: too short or too long.
+        PoorPassword: too short or too long, or guessed too easily (leaked lists, names, keyboard rows, dates).
     """
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise PoorPassword(f"a password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters; choose another")
+    estimate = zxcvbn(password[:ESTIMATED_CHARS], user_inputs=[username, *COMMON_HERE])
+    if estimate["guesses"] < MIN_GUESSES:
+        raise PoorPassword("this password is guessed too easily; choose several words that only you know")
 
 
 def authenticate(session: Session, username: str, password: str) -> Person:
@@ -130,7 +137,7 @@ def change_password(session: Session, person: Person, current: str, new: str) ->
         raise WrongPassword("the current password is wrong; try again")
     if new == current or new.lower() == person.username:
         raise PoorPassword("choose a password that is neither the old one nor your user name")
-    people.set_password_hash(session, person.id, hash_password(new))
+    people.set_password_hash(session, person.id, hash_password(new, person.username))
     people.set_must_change(session, person.id, False)
 
 
@@ -142,7 +149,7 @@ def reset_password(session: Session, username: str, password: str) -> Person:
         PoorPassword: the password cannot be.
     """
     person = whose(session, username)
-    people.set_password_hash(session, person.id, hash_password(password))
+    people.set_password_hash(session, person.id, hash_password(password, person.username))
     people.set_must_change(session, person.id, True)
     return person
 

@@ -337,7 +337,7 @@ class Doorkeeper:
         """
         _require(who, Step.PASSWORD)
         now = self._clock.utc()
-        accounts.check_length(new)
+        accounts.check_password(new, who.person.username)
         with self._checked(who.person, "session.password") as session:
             accounts.change_password(session, who.person, current, new)
             db.end_others(session, who.person.id, who.token_sha256, now)

@@ -535,7 +535,7 @@ def test_a_first_sign_in_goes_through_all_steps(
     page.screenshot(path=shots / f"first-password-{screen.name}.png")
     page.locator("input[name=new]").fill(username)
     page.locator("input[name=new]").press("Enter")
-    expect(page.locator("#content").get_by_role("alert")).to_contain_text("пайдаланушы аты да емес")
+    expect(page.locator("#content").get_by_role("alert")).to_contain_text("оңай табылатыны жарамайды")
     page.locator("input[name=new]").fill("жаңа ұзын құпиясөз")
     page.locator("input[name=new]").press("Enter")
     expect(page.get_by_role("heading", name="Кірудің екінші қадамын қосыңыз")).to_be_visible()
