@@ -33,6 +33,7 @@ from api.routes import (
     search,
     session,
     texts,
+    users,
     web,
 )
 from api.services import Services, build
@@ -64,6 +65,7 @@ PARTS = (
     glossary,
     requests,
     schedule,
+    users,
 )
 
 

@@ -161,6 +161,7 @@ class CourtAction(StrEnum):
     ASSIGN = "recordings.assign"  # give one to a hearing
     AGENTS = "agents"  # let courtroom machines in and out
     GLOSSARY = "glossary"  # the words that the recogniser expects
+    USERS = "users"  # the accounts of its people
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -171,6 +172,7 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.ASSIGN: _STAFF,
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
+    CourtAction.USERS: frozenset({Role.ADMIN}),
 }
 
 # A grant (a court's order for one person) carries these with whatever it names.

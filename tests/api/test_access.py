@@ -125,6 +125,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 # Every route of the application: the action it asks for, or why it asks for none. A new route fails here.
 HEARING, RECORDING = "hearing", "recording"
 FROM_PROVIDER = "the provider's own token, in test_oidc"
+OWN_ACCOUNTS = "own court, in test_users"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -206,6 +207,16 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("PUT", "/api/v1/schedule"): "agent",  # another kind of token, in test_schedule
     ("GET", "/api/v1/glossary"): "own court, below",
     ("PUT", "/api/v1/glossary/{language}"): "own court, below",
+    ("GET", "/api/v1/users"): OWN_ACCOUNTS,
+    ("POST", "/api/v1/users"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/users/{user}"): OWN_ACCOUNTS,
+    ("PATCH", "/api/v1/users/{user}"): OWN_ACCOUNTS,
+    ("PUT", "/api/v1/users/{user}/role"): OWN_ACCOUNTS,
+    ("PUT", "/api/v1/users/{user}/state"): OWN_ACCOUNTS,
+    ("DELETE", "/api/v1/users/{user}/second-factor"): OWN_ACCOUNTS,
+    ("DELETE", "/api/v1/users/{user}/sessions"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/role-proposals"): OWN_ACCOUNTS,
+    ("POST", "/api/v1/role-proposals/{proposal}/decision"): OWN_ACCOUNTS,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -233,6 +244,7 @@ def fill(path: str, held: Held) -> str:
     values["{device}"] = "0" * 16
     values["{request}"] = values["{grant}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
+    values["{user}"] = values["{proposal}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)
     return path
