@@ -17,6 +17,7 @@ from api.routes import (
     agent,
     agents,
     bundle,
+    cases,
     enrolment,
     exports,
     glossary,
@@ -31,6 +32,7 @@ from api.routes import (
     rooms,
     schedule,
     search,
+    seats,
     session,
     texts,
     users,
@@ -66,6 +68,8 @@ PARTS = (
     requests,
     schedule,
     users,
+    cases,
+    seats,
 )
 
 

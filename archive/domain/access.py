@@ -66,9 +66,10 @@ class Action(StrEnum):
     SIGN = "sign"  # sign the certified text, or give it back
     ASK = "ask"  # ask the court for access, or for a copy
     REQUESTS = "requests"  # see what is asked for, and what was granted
-    GRANT = "grant"  # grant or refuse that, take a grant back
+    GRANT = "grant"  # grant or refuse that, take a grant back; agree to a place in a hearing, take it away
     EMERGENCY = "emergency"  # ask to play and read at once what one's role does not
     CONFIRM = "confirm"  # let somebody else do that for some hours, refuse it, take it back
+    ARRANGE = "arrange"  # hearings entered by hand: add one to a case, change it, name people for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
-    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS, Action.ARRANGE),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
@@ -162,6 +163,7 @@ class CourtAction(StrEnum):
     AGENTS = "agents"  # let courtroom machines in and out
     GLOSSARY = "glossary"  # the words that the recogniser expects
     USERS = "users"  # the accounts of its people
+    ENTER = "cases.enter"  # a case with its first hearing, by hand
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -173,6 +175,7 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
     CourtAction.USERS: frozenset({Role.ADMIN}),
+    CourtAction.ENTER: frozenset({Role.SECRETARY}),
 }
 
 # A grant (a court's order for one person) carries these with whatever it names.

@@ -126,6 +126,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 HEARING, RECORDING = "hearing", "recording"
 FROM_PROVIDER = "the provider's own token, in test_oidc"
 OWN_ACCOUNTS = "own court, in test_users"
+BY_HAND = "arrange and grant, in test_entering"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -217,6 +218,18 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("DELETE", "/api/v1/users/{user}/sessions"): OWN_ACCOUNTS,
     ("GET", "/api/v1/role-proposals"): OWN_ACCOUNTS,
     ("POST", "/api/v1/role-proposals/{proposal}/decision"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/cases"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/cases"): BY_HAND,
+    ("GET", "/api/v1/cases/{case}"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/cases/{case}/hearings"): BY_HAND,
+    ("PATCH", "/api/v1/hearings/{hearing}"): BY_HAND,
+    ("POST", "/api/v1/hearings/{hearing}/cancellation"): BY_HAND,
+    ("GET", "/api/v1/hearings/{hearing}/participants"): (HEARING, Action.REQUESTS),
+    ("POST", "/api/v1/hearings/{hearing}/participants"): BY_HAND,
+    ("POST", "/api/v1/hearings/{hearing}/participants/{participant}/removal"): BY_HAND,
+    ("GET", "/api/v1/seats"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/seats/{seat}/decision"): BY_HAND,
+    ("POST", "/api/v1/seats/{seat}/withdrawal"): BY_HAND,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -245,6 +258,7 @@ def fill(path: str, held: Held) -> str:
     values["{request}"] = values["{grant}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     values["{user}"] = values["{proposal}"] = NOBODY
+    values["{case}"] = values["{participant}"] = values["{seat}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)
     return path
