@@ -16,6 +16,7 @@ from api.playing import Lane
 from api.routes import (
     agent,
     agents,
+    audit,
     bundle,
     cases,
     enrolment,
@@ -29,6 +30,7 @@ from api.routes import (
     provider,
     recordings,
     requests,
+    retention,
     rooms,
     schedule,
     search,
@@ -70,6 +72,8 @@ PARTS = (
     users,
     cases,
     seats,
+    audit,
+    retention,
 )
 
 

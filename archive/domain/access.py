@@ -69,6 +69,7 @@ class Action(StrEnum):
     GRANT = "grant"  # grant or refuse that, take a grant back; agree to a place in a hearing, take it away
     EMERGENCY = "emergency"  # ask to play and read at once what one's role does not
     CONFIRM = "confirm"  # let somebody else do that for some hours, refuse it, take it back
+    AUDIT = "audit"  # read who did or was refused what with it
     ARRANGE = "arrange"  # hearings entered by hand: add one to a case, change it, name people for it
 
 
@@ -137,7 +138,7 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
     _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
-    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM, Action.AUDIT),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, Action.ASK, *_CONTENT),
@@ -176,6 +177,23 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
     CourtAction.USERS: frozenset({Role.ADMIN}),
     CourtAction.ENTER: frozenset({Role.SECRETARY}),
+}
+
+
+class Reach(StrEnum):
+    """How far somebody reads the audit log."""
+
+    ALL = "all"
+    CASES = "cases"  # what was done with the hearings of one's own cases, by whomever
+    OWN = "own"  # what one has done oneself, with what one may know of
+
+
+# Roles that are not here do not read it: those who run a court's machines and accounts are whom it watches.
+AUDIT_TABLE: Mapping[Role, Reach] = {
+    Role.AUDITOR: Reach.ALL,
+    Role.JUDGE: Reach.CASES,
+    Role.PARTY: Reach.OWN,
+    Role.ARCHIVIST: Reach.OWN,
 }
 
 # A grant (a court's order for one person) carries these with whatever it names.

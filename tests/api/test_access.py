@@ -126,6 +126,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 HEARING, RECORDING = "hearing", "recording"
 FROM_PROVIDER = "the provider's own token, in test_oidc"
 OWN_ACCOUNTS = "own court, in test_users"
+KEEPING = "may_keep, in test_retention_routes"
 BY_HAND = "arrange and grant, in test_entering"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
@@ -230,6 +231,17 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/seats"): "filtered in SQL, in test_entering",
     ("POST", "/api/v1/seats/{seat}/decision"): BY_HAND,
     ("POST", "/api/v1/seats/{seat}/withdrawal"): BY_HAND,
+    ("GET", "/api/v1/audit"): "filtered in SQL, in test_audit_routes",
+    ("GET", "/api/v1/audit/export"): "filtered in SQL, in test_audit_routes",
+    ("GET", "/api/v1/retention/classes"): KEEPING,
+    ("GET", "/api/v1/recordings/{recording}/retention"): KEEPING,
+    ("GET", "/api/v1/holds"): KEEPING,
+    ("POST", "/api/v1/holds"): KEEPING,
+    ("POST", "/api/v1/holds/{hold}/release"): KEEPING,
+    ("GET", "/api/v1/destructions"): KEEPING,
+    ("POST", "/api/v1/destructions"): KEEPING,
+    ("POST", "/api/v1/destructions/{destruction}/approval"): KEEPING,
+    ("POST", "/api/v1/destructions/{destruction}/withdrawal"): KEEPING,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -258,6 +270,7 @@ def fill(path: str, held: Held) -> str:
     values["{request}"] = values["{grant}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     values["{user}"] = values["{proposal}"] = NOBODY
+    values["{hold}"] = values["{destruction}"] = NOBODY
     values["{case}"] = values["{participant}"] = values["{seat}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)

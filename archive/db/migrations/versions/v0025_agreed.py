@@ -15,6 +15,8 @@ def upgrade() -> None:
     _roles()
     _entered()
     _seats()
+    op.create_index(op.f("ix_audit_recording_id"), "audit", ["recording_id", "at_utc"])
+    op.create_index("ix_audit_at_utc", "audit", ["at_utc"], postgresql_using="brin")
 
 
 def _roles() -> None:
