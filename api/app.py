@@ -19,6 +19,7 @@ from api.routes import (
     audit,
     bundle,
     cases,
+    courts,
     enrolment,
     exports,
     glossary,
@@ -74,6 +75,7 @@ PARTS = (
     seats,
     audit,
     retention,
+    courts,
 )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from archive.db import catalogue, rooms
+from archive.db import catalogue, courtrooms
 from archive.db import entered as db
 from archive.db.entered import NewCase, NewHearing, Planned, Sender
 from archive.db.seats import Place
@@ -137,8 +137,8 @@ def cancel(session: Session, by: Acting, hearing: uuid.UUID, ground: str) -> Non
 
 
 def _require_room(session: Session, court: uuid.UUID, courtroom: uuid.UUID) -> None:
-    if rooms.court_of_room(session, courtroom) != court:
-        raise BadInput("the court has no such room; choose another")
+    if not courtrooms.is_open(session, court, courtroom):
+        raise BadInput("the court has no such room, or has closed it; choose another")
 
 
 def _to_come(session: Session, hearing: uuid.UUID) -> Planned:

@@ -87,6 +87,7 @@ class Courtroom(Base):
     name_kk: Mapped[str]
     name_ru: Mapped[str]
     name_en: Mapped[str]
+    closed_utc: Mapped[datetime | None]  # null = it is used
 
 
 class Agent(Base):

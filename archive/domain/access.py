@@ -164,6 +164,8 @@ class CourtAction(StrEnum):
     AGENTS = "agents"  # let courtroom machines in and out
     GLOSSARY = "glossary"  # the words that the recogniser expects
     USERS = "users"  # the accounts of its people
+    COURTROOMS = "courtrooms"  # what rooms there are
+    BUILD = "courtrooms.change"  # add, rename, close one
     ENTER = "cases.enter"  # a case with its first hearing, by hand
 
 
@@ -176,6 +178,8 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
     CourtAction.USERS: frozenset({Role.ADMIN}),
+    CourtAction.COURTROOMS: _STAFF | {Role.JUDGE},
+    CourtAction.BUILD: frozenset({Role.ADMIN}),
     CourtAction.ENTER: frozenset({Role.SECRETARY}),
 }
 

@@ -126,6 +126,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 HEARING, RECORDING = "hearing", "recording"
 FROM_PROVIDER = "the provider's own token, in test_oidc"
 OWN_ACCOUNTS = "own court, in test_users"
+COURTS = "own court, in test_courts"
 KEEPING = "may_keep, in test_retention_routes"
 BY_HAND = "arrange and grant, in test_entering"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
@@ -242,6 +243,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/destructions"): KEEPING,
     ("POST", "/api/v1/destructions/{destruction}/approval"): KEEPING,
     ("POST", "/api/v1/destructions/{destruction}/withdrawal"): KEEPING,
+    ("GET", "/api/v1/courts"): COURTS,
+    ("GET", "/api/v1/courtrooms"): COURTS,
+    ("POST", "/api/v1/courtrooms"): COURTS,
+    ("GET", "/api/v1/courtrooms/{courtroom}"): COURTS,
+    ("PATCH", "/api/v1/courtrooms/{courtroom}"): COURTS,
+    ("PUT", "/api/v1/courtrooms/{courtroom}/state"): COURTS,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
