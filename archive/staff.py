@@ -97,7 +97,7 @@ def change_role(session: Session, by: Acting, held: Account, role: Role, now: da
 
     Raises:
         Denied: it is one's own account.
-        Conflict: the account is disabled, or another role waits for it.
+        Conflict: the account is disabled or a party's to a case, or another role waits for it.
     """
     _require_another(by, held)
     person = held.person
@@ -105,6 +105,7 @@ def change_role(session: Session, by: Acting, held: Account, role: Role, now: da
         raise Conflict("the account is disabled; enable it first")
     if role is person.role:
         return None
+    _require_no_places(session, person)
     if role in BY_TWO:
         return _propose(session, by, person.id, person.username, role, person.role, now)
     proposals.withdraw_waiting(session, person.id, _id(by), now)
@@ -193,6 +194,7 @@ def confirm(session: Session, by: Acting, proposal: uuid.UUID, now: datetime) ->
     still = (proposer.role, proposer.court, proposer.disabled_utc) == (Role.ADMIN, held.person.court, None)
     if not still or held.person.role is not found.before:
         raise Conflict("the account, or whoever proposed this, has another role by now; propose it anew")
+    _require_no_places(session, held.person)
     proposals.decide(session, proposal, State.CONFIRMED, _id(by), now)
     people.set_place(session, found.user, found.role, held.person.court)
     db.enable(session, found.user)
@@ -235,6 +237,16 @@ def _propose(
 def _require_waiting(found: Proposal) -> None:
     if found.state is not State.WAITING:
         raise Conflict("this proposal does not wait any more; reload the page")
+
+
+def _require_no_places(session: Session, person: Person) -> None:
+    """Nothing for whoever is a party to no case: as staff he or she would work on cases of his or her own.
+
+    Raises:
+        Conflict: a case names the party.
+    """
+    if person.role is Role.PARTY and db.has_places(session, person.id):
+        raise Conflict("the account is a party's to a case; make another one for the office")
 
 
 def _require_another(by: Acting, held: Account) -> None:

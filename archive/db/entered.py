@@ -10,7 +10,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from archive.db import audit
 from archive.db import tables as t
+from archive.db.cards import queue_cards, recordings_of
 from archive.db.hearings import may
 from archive.db.people import Person
 from archive.db.tables_agreed import EnteredCase, EnteredHearing
@@ -229,9 +231,27 @@ def hand_over_hearing(session: Session, court: uuid.UUID, external_id: str) -> N
 
 
 def hand_over_case(session: Session, case_id: uuid.UUID) -> None:
-    """The court's system tells of this case."""
-    session.execute(
+    """The court's system tells of this case: from now on it says who belongs to it.
+
+    Places that accounts were given by hand end. Else whoever enters a case's number first would be in all of it later.
+    """
+    taken = (
         update(EnteredCase)
         .where(EnteredCase.case_id == case_id, EnteredCase.taken_utc.is_(None))
         .values(taken_utc=func.now())
+        .returning(EnteredCase.case_id)
     )
+    if session.scalar(taken) is None:
+        return
+    by_hand = (
+        select(t.Participant)
+        .join(EnteredHearing, EnteredHearing.hearing_id == t.Participant.hearing_id)
+        .join(t.Hearing, t.Hearing.id == EnteredHearing.hearing_id)
+        .where(t.Hearing.case_id == case_id, EnteredHearing.taken_utc.is_(None))
+        .where(t.Participant.user_id.is_not(None), t.Participant.removed_utc.is_(None))
+    )
+    for row in session.scalars(by_hand).all():
+        row.removed_utc = func.now()
+        told = {"participant": str(row.id), "user": str(row.user_id), "name": row.name, "role": row.role}
+        audit.write(session, audit.Entry("participants.remove", True, "schedule", hearing=row.hearing_id, data=told))
+        queue_cards(session, recordings_of(session, row.hearing_id))

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -132,6 +132,12 @@ def _account(row: Row[Any]) -> Account:
         seen_utc=row.seen,
         waits_for=Role(row.waiting) if row.waiting else None,
     )
+
+
+def has_places(session: Session, user: uuid.UUID) -> bool:
+    """Whether some hearing names the account."""
+    named = exists().where(t.Participant.user_id == user, t.Participant.removed_utc.is_(None))
+    return bool(session.scalar(select(named)))
 
 
 def rename(session: Session, user: uuid.UUID, display_name: str) -> None:

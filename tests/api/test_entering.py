@@ -384,6 +384,32 @@ def test_a_case_of_the_system_takes_no_judge_at_his_own_word(running: Running, c
         session.execute(update(t.Hearing).where(t.Hearing.external_id == "cms-hand-2").values(external_id=None))
 
 
+def test_whoever_enters_a_number_first_is_not_in_the_case_later(running: Running, court: Court, enter: Enter) -> None:
+    """With the system's first word about a case the places that were given by hand end; it names who belongs to it."""
+    people = (place("e-judge2", "judge"), place("e-secretary2", "secretary"), place("party", "claimant"))
+    made = new_case(enter("e-secretary2"), hearing(court, "closed", *people, place(None, "witness")))
+    second = enter("e-judge2")
+    decide_seat(second, waiting(second)["e-judge2"])
+    for seat in waiting(second).values():
+        decide_seat(second, seat)
+    assert enter("e-secretary2").get(f"/cases/{made['case']}").status_code == 200
+    with running.services.sessions.begin() as session:
+        system = str(catalogue.import_hearings(session, document("cms-hand-5", "hand/1"))["cms-hand-5"])
+    for name in ("e-judge2", "e-secretary2", "party"):
+        for one in (system, made["hearing"]):
+            assert enter(name).get(f"/hearings/{one}").status_code == 404, name
+    shown = enter("judge").get(f"/cases/{made['case']}").json()
+    assert {one["id"] for one in shown["hearings"]} == {system, made["hearing"]}
+    (left,) = enter("judge").get(f"/hearings/{made['hearing']}/participants").json()
+    assert left["role"] == "witness"
+    ended = log(running, "participants.remove")[:3]
+    assert {(row.rule, row.data["role"]) for row in ended} == {
+        ("schedule", "judge"),
+        ("schedule", "secretary"),
+        ("schedule", "claimant"),
+    }
+
+
 def test_another_courts_claim_hinders_nobody(running: Running, court: Court, enter: Enter) -> None:
     there = hearing(court, "open", place("e-judge9", "judge"), external_id="cms-hand-3")
     there["courtroom"] = str(court.rooms["room-9"])

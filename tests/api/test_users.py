@@ -250,6 +250,23 @@ def test_nobody_changes_his_own_account(running: Running, court: Court, enter: E
     assert admin.get(f"/users/{mine}").json()["mine"]
 
 
+def test_a_party_to_a_case_gets_no_office(running: Running, court: Court, enter: Enter) -> None:
+    """As a secretary the party would work on the text of his own case: neither at once nor by a proposal."""
+    first, second = enter("admin"), enter("u-admin2")
+    made = add(first, "u-new", "judge")
+    user = made["user"]["id"]
+    held = court.one()
+    with running.services.sessions.begin() as session:
+        session.add(t.Participant(hearing_id=held.hearing, name="X", role="claimant", user_id=UUID(user)))
+    try:
+        change(first, user, "role", "secretary", 409)
+        decide(second, made["proposal"], True, 409)
+        assert first.get(f"/users/{user}").json()["role"] == "party"
+    finally:
+        with running.services.sessions.begin() as session:
+            session.execute(delete(t.Participant).where(t.Participant.user_id == UUID(user)))
+
+
 def test_another_courts_account_does_not_exist(court: Court, enter: Enter) -> None:
     there = enter("u-admin9").me["id"]
     admin = enter("admin")
