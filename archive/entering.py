@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from archive.db import catalogue, courtrooms
 from archive.db import entered as db
 from archive.db.entered import NewCase, NewHearing, Planned, Sender
-from archive.db.seats import Place
+from archive.db.places import Place
 from archive.domain.entering import JUDGE, highest
 from archive.domain.errors import BadInput, Conflict
 from archive.domain.keeping import checked_ground

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from archive.db import audit, catalogue, seats
+from archive.db import audit, catalogue, places, seats
 from archive.db import entered as db
 from archive.db.cards import queue_cards, recordings_of
 from archive.db.entered import Planned
 from archive.db.people import Person
-from archive.db.seats import Holder, Place, Seat
+from archive.db.places import Holder, Place
+from archive.db.seats import Seat
 from archive.domain.access import Role
 from archive.domain.entering import State, fits, gives, may_take_away, of_staff, same_name
 from archive.domain.errors import BadInput, Conflict, Denied, NotFound
@@ -46,7 +47,7 @@ def add_place(session: Session, by: Acting, hearing: uuid.UUID, place: Place) ->
 def put(session: Session, by: Acting, hearing: Planned, place: Place) -> None:
     """The same for a hearing that was looked at. Raises BadInput, Conflict, Denied."""
     if place.username is None:
-        made = seats.add_holder(session, hearing.hearing, place)
+        made = places.add(session, hearing.hearing, place)
         told = {"participant": str(made), "name": place.name, "role": place.role, "gives": []}
         note(session, by, "participants.add", hearing.hearing, **told)
         queue_cards(session, recordings_of(session, hearing.hearing))
@@ -107,14 +108,14 @@ def take_away(session: Session, by: Acting, hearing: uuid.UUID, participant: uui
     ground = checked_ground(ground)
     catalogue.one_at_a_time(session)
     planned = by_hand(session, hearing)
-    held = seats.holder(session, participant)
+    held = places.holder(session, participant)
     if held is None or held.hearing != hearing:
         raise NotFound("there is no such participant in this hearing; reload the page")
     if not may_take_away(by.person.role, held.account):
         raise Denied("a judge of the case takes places of judges and secretaries away")
-    if seats.judges_of_case(session, planned.case) == {participant}:
+    if places.judges_of_case(session, planned.case) == {participant}:
         raise Conflict("this is the last judge of the case; agree to another one first")
-    seats.remove(session, participant, by.now)
+    places.remove(session, participant, by.now)
     queue_cards(session, recordings_of(session, hearing))
     note(session, by, "participants.remove", hearing, **_removed(held), ground=ground)
 
@@ -150,7 +151,7 @@ def _fitting(session: Session, by: Person, hearing: Planned, role: str, username
         BadInput: it may not.
         Denied: it is, or may be, an account of whoever names it, or agrees to it, as a party.
     """
-    account = seats.account_of(session, username)
+    account = places.account_of(session, username)
     if account is None or not fits(account.role, role) or (of_staff(account.role) and account.court != hearing.court):
         raise BadInput(f"no account {username!r} of this court may have this place; check the user name and the role")
     if account.role is Role.PARTY and same_name(account.display_name, by.display_name):

@@ -20,7 +20,7 @@ from archive import entering
 from archive.db import cases as db
 from archive.db import entered, hearings
 from archive.db.entered import NewCase, NewHearing
-from archive.db.seats import Place
+from archive.db.places import Place
 from archive.db.sessions import SignedIn
 from archive.domain.access import AccessClass, Action, CourtAction, Decision, decide_in_court
 from archive.domain.entering import MOST_PLACES

@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import cursors, guard, shapes
+from api import cursors, guard
 from api import schemas as s
 from api.guard import Subject, Who
 from api.routes.cases import GroundAsked, PlaceAsked, arranging, noted
 from api.services import Services, Use
 from archive import seating
+from archive.db import places
 from archive.db import seats as db
 from archive.db.seats import Seat
 from archive.db.sessions import SignedIn
@@ -80,7 +81,7 @@ def participants(hearing: UUID, who: Who, services: Use) -> list[Holder]:
     """Who takes part, with the accounts to which that opens the hearing."""
     guard.to_hearing(services, who, hearing, Action.REQUESTS)
     with services.sessions() as session:
-        found = db.holders(session, hearing)
+        found = places.holders(session, hearing)
     return [
         Holder(id=one.id, name=one.name, role=one.role, channel=one.channel, username=one.username) for one in found
     ]
@@ -115,15 +116,11 @@ def seats(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PlacePage:
     """The places that wait for me, and those of my cases; the newest first."""
-    after = None
-    if cursor is not None:
-        when, id_ = cursors.decode(cursor, str, str)
-        after = cursors.moment(when), shapes.uuid_of(id_) or UUID(int=0)
     with services.sessions() as session:
-        found = db.listed(session, who.person, db.Wanted(hearing, state, after, limit + 1))
+        found = db.listed(session, who.person, db.Wanted(hearing, state, cursors.after(cursor), limit + 1))
         waiting = db.waiting(session, who.person)
     page = found[:limit]
-    more = cursors.encode(page[-1].created_utc.isoformat(), str(page[-1].id)) if len(found) > limit else None
+    more = cursors.of(page[-1].created_utc, page[-1].id) if len(found) > limit else None
     return PlacePage(items=[_place(who, one) for one in page], next=more, waiting=waiting)
 
 

@@ -1,4 +1,4 @@
-"""The accounts of a court, for its administrators; what takes two of them is proposed here and confirmed here."""
+"""The accounts of a court, for its administrators; what takes two of them waits under /role-proposals."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from api import cursors, etags, guard, shapes
+from api import cursors, etags, guard
 from api import schemas as s
 from api.etags import IfMatch
 from api.guard import Subject, Who
 from api.schemas import Asked, Line
 from api.services import Services, Use
 from archive import staff
-from archive.db import proposals
 from archive.db import staff as db
-from archive.db.people import Person
-from archive.db.proposals import Proposal
 from archive.db.sessions import SignedIn
 from archive.db.staff import Account, AccountState
 from archive.domain.access import CourtAction, Decision, Role, decide_in_court
 from archive.domain.errors import Denied, NotFound
-from archive.domain.offices import State
 from archive.domain.wall import iso
-from archive.staff import Acting, NewAccount
+from archive.promotions import Acting
+from archive.staff import NewAccount
 
 router = APIRouter(tags=["users"])
 
@@ -87,36 +84,6 @@ class StateAsked(Asked):
     state: AccountState
 
 
-class RoleProposal(BaseModel):
-    """A role that takes two administrators. `before` the same: a disabled account is to be enabled again.
-
-    `mine`: I have proposed it, or it is about me, and another administrator has to decide.
-    """
-
-    id: UUID
-    user: UUID
-    username: str
-    display_name: str
-    before: Role
-    role: Role
-    by: str
-    created_utc: str
-    until_utc: str
-    state: State
-    decided_utc: str | None
-    decided_by: str | None
-    mine: bool
-
-
-class ProposalPage(BaseModel):
-    items: list[RoleProposal]
-    next: str | None
-
-
-class Verdict(Asked):
-    confirm: bool
-
-
 @router.get("/users")
 def users(
     who: Who,
@@ -141,7 +108,7 @@ def users(
 @router.post("/users", status_code=201)
 def create(asked: UserAsked, who: Who, services: Use, response: Response) -> UserMade:
     """An account of my court. A judge, auditor, archivist or administrator is a party until another one confirms it."""
-    with _acting(services, who, "user.add", asked.username) as (session, by):
+    with acting(services, who, "user.add", asked.username) as (session, by):
         court = who.person.court
         if court is None:
             raise NotFound("you work at no court; there are no accounts of it")
@@ -164,7 +131,7 @@ def user(user: UUID, who: Who, services: Use, response: Response) -> User:
 @router.patch("/users/{user}")
 def rename(user: UUID, asked: NameAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None) -> User:
     """Another name to be shown."""
-    with _acting(services, who, "user.name", user) as (session, by):
+    with acting(services, who, "user.name", user) as (session, by):
         held = _held(session, services, who, user, if_match)
         staff.rename(session, by, held, asked.display_name)
         return _shown(who, db.account(session, user, services.clock.utc()), response)
@@ -175,7 +142,7 @@ def set_role(
     user: UUID, asked: RoleAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
 ) -> User:
     """Another role from now on; what takes two administrators waits for the other one (`waits_for`)."""
-    with _acting(services, who, "user.role", user) as (session, by):
+    with acting(services, who, "user.role", user) as (session, by):
         held = _held(session, services, who, user, if_match)
         staff.change_role(session, by, held, asked.role, services.clock.utc())
         return _shown(who, db.account(session, user, services.clock.utc()), response)
@@ -187,7 +154,7 @@ def set_state(
 ) -> User:
     """Disable an account, which ends its sessions at once, or enable it; some roles take two persons for that."""
     action = "user.disable" if asked.state is AccountState.DISABLED else "user.enable"
-    with _acting(services, who, action, user) as (session, by):
+    with acting(services, who, action, user) as (session, by):
         held = _held(session, services, who, user, if_match)
         change = staff.disable if asked.state is AccountState.DISABLED else staff.enable
         change(session, by, held, services.clock.utc())
@@ -197,7 +164,7 @@ def set_state(
 @router.delete("/users/{user}/second-factor")
 def reset_second_factor(user: UUID, who: Who, services: Use) -> s.Ended:
     """Take a lost authenticator off, recovery codes too; the password alone signs in until there is a new one."""
-    with _acting(services, who, "user.second_factor", user) as (session, by):
+    with acting(services, who, "user.second_factor", user) as (session, by):
         held = _own(who, db.held(session, user, services.clock.utc()))
         return s.Ended(sessions=staff.reset_second_factor(session, by, held.person, services.clock.utc()))
 
@@ -205,43 +172,13 @@ def reset_second_factor(user: UUID, who: Who, services: Use) -> s.Ended:
 @router.delete("/users/{user}/sessions")
 def end_sessions(user: UUID, who: Who, services: Use) -> s.Ended:
     """Sign somebody out everywhere, now."""
-    with _acting(services, who, "user.sessions", user) as (session, by):
+    with acting(services, who, "user.sessions", user) as (session, by):
         held = _own(who, db.held(session, user, services.clock.utc()))
         return s.Ended(sessions=staff.end_sessions(session, by, held.person, services.clock.utc()))
 
 
-@router.get("/role-proposals")
-def role_proposals(
-    who: Who, services: Use, state: State | None = None, cursor: str | None = None, limit: Limit = 50
-) -> ProposalPage:
-    """The roles in my court that wait for a second administrator, and what became of others; the newest first."""
-    court = guard.in_court(services, who, CourtAction.USERS)
-    after = None
-    if cursor is not None:
-        when, id_ = cursors.decode(cursor, str, str)
-        after = cursors.moment(when), shapes.uuid_of(id_) or UUID(int=0)
-    wanted = proposals.Wanted(state, after, limit + 1)
-    with services.sessions() as session:
-        found = proposals.listed(session, court, wanted, services.clock.utc()) if court else []
-    page = found[:limit]
-    more = cursors.encode(page[-1].created_utc.isoformat(), str(page[-1].id)) if len(found) > limit else None
-    return ProposalPage(items=[_proposal(who.person, one) for one in page], next=more)
-
-
-@router.post("/role-proposals/{proposal}/decision")
-def decide(proposal: UUID, asked: Verdict, who: Who, services: Use) -> RoleProposal:
-    """Confirm within 72 h what another administrator has proposed, or refuse it; one's own one takes back so."""
-    now = services.clock.utc()
-    action = "user.confirm" if asked.confirm else "user.refuse"
-    with _acting(services, who, action, proposal) as (session, by):
-        if proposals.get(session, proposal, now).court != who.person.court or who.person.court is None:
-            raise NotFound("there is no such proposal; reload the page")
-        (staff.confirm if asked.confirm else staff.refuse)(session, by, proposal, now)
-        return _proposal(who.person, proposals.get(session, proposal, now))
-
-
 @contextmanager
-def _acting(services: Services, who: SignedIn, action: str, about: object) -> Iterator[tuple[Session, Acting]]:
+def acting(services: Services, who: SignedIn, action: str, about: object) -> Iterator[tuple[Session, Acting]]:
     """A transaction of an administrator; what is refused in it is noted."""
     guard.in_court(services, who, CourtAction.USERS)
     try:
@@ -288,22 +225,4 @@ def _user(who: SignedIn, one: Account) -> User:
             "waits_for": one.waits_for,
             "mine": person.id == who.person.id,
         }
-    )
-
-
-def _proposal(person: Person, one: Proposal) -> RoleProposal:
-    return RoleProposal(
-        id=one.id,
-        user=one.user,
-        username=one.username,
-        display_name=one.display_name,
-        before=one.before,
-        role=one.role,
-        by=one.by_name,
-        created_utc=iso(one.created_utc),
-        until_utc=iso(one.until_utc),
-        state=one.state,
-        decided_utc=iso(one.decided_utc) if one.decided_utc else None,
-        decided_by=one.decided_by,
-        mine=person.id in (one.by, one.user),
     )

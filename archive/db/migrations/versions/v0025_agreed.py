@@ -16,7 +16,7 @@ def upgrade() -> None:
     _entered()
     _seats()
     op.add_column("courtrooms", sa.Column("closed_utc", sa.DateTime(timezone=True), nullable=True))
-    op.create_index(op.f("ix_audit_recording_id"), "audit", ["recording_id", "at_utc"])
+    op.create_index(op.f("ix_audit_recording_id_at_utc"), "audit", ["recording_id", "at_utc"])
     op.create_index("ix_audit_at_utc", "audit", ["at_utc"], postgresql_using="brin")
 
 
