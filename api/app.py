@@ -16,7 +16,10 @@ from api.playing import Lane
 from api.routes import (
     agent,
     agents,
+    audit,
     bundle,
+    cases,
+    courts,
     enrolment,
     exports,
     glossary,
@@ -28,11 +31,15 @@ from api.routes import (
     provider,
     recordings,
     requests,
+    retention,
+    role_proposals,
     rooms,
     schedule,
     search,
+    seats,
     session,
     texts,
+    users,
     web,
 )
 from api.services import Services, build
@@ -64,6 +71,13 @@ PARTS = (
     glossary,
     requests,
     schedule,
+    users,
+    role_proposals,
+    cases,
+    seats,
+    audit,
+    retention,
+    courts,
 )
 
 

@@ -7,6 +7,7 @@ import binascii
 import json
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from archive.domain.errors import BadInput, Damaged
 from archive.domain.wall import parse_iso
@@ -30,6 +31,26 @@ def decode(cursor: str, *kinds: type) -> list[Any]:
     if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
         raise BadInput("the cursor is not one of ours; begin with the first page")
     return values
+
+
+def of(when: datetime, id_: UUID) -> str:
+    """The cursor of something in a list by time."""
+    return encode(when.isoformat(), str(id_))
+
+
+def after(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Its time and id again; None on the first page.
+
+    Raises:
+        BadInput: not a cursor of ours.
+    """
+    if cursor is None:
+        return None
+    when, id_ = decode(cursor, str, str)
+    try:
+        return moment(when), UUID(id_)
+    except ValueError as error:
+        raise BadInput("the cursor is not one of ours; begin with the first page") from error
 
 
 def moment(text: str) -> datetime:

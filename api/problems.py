@@ -43,6 +43,14 @@ class TooLarge(errors.BadInput):
     """The body is over the limit."""
 
 
+class Unconditional(errors.BadInput):
+    """A change without If-Match."""
+
+
+class Outdated(errors.Conflict):
+    """The change is meant for what is not there any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A sort of problem: status, code, and per language title and detail. `own` = may carry the error's line."""
@@ -237,6 +245,20 @@ CONFLICT = Kind(
     ("Not now", "The state has changed. Reload and try again."),
     own=True,
 )
+OUTDATED = Kind(
+    412,
+    "REQ-007",
+    ("Басқа біреу өзгертіпті", "Оны сізден бұрын басқа адам өзгерткен. Бетті жаңартып, қайталаңыз."),
+    ("Это уже изменил другой", "Пока вы смотрели, это изменил другой человек. Обновите страницу и повторите."),
+    ("Somebody else has changed it", "It was changed since you looked at it. Reload and try again."),
+)
+UNCONDITIONAL = Kind(
+    428,
+    "REQ-008",
+    ("Нұсқасы көрсетілмеген", "Сұрау нені өзгертетінін айтпайды. Бетті жаңартыңыз."),
+    ("Не указана версия", "Запрос не говорит, что именно он меняет. Обновите страницу."),
+    ("The version is missing", "The request does not say what it changes: send the ETag as If-Match."),
+)
 STALE = Kind(
     409,
     "TXT-001",
@@ -268,6 +290,8 @@ KINDS: dict[type[BaseException], Kind] = {
     Unfinished: UNFINISHED,
     Forged: FORGED,
     TooLarge: TOO_LARGE,
+    Unconditional: UNCONDITIONAL,
+    Outdated: OUTDATED,
     errors.NotSignedIn: SIGN_IN,
     errors.Throttled: THROTTLED,
     errors.Declined: DECLINED,

@@ -10,8 +10,8 @@ from uuid import UUID
 import click
 from sqlalchemy.orm import Session
 
-from archive import accounts, schedule_file
-from archive.db import audit, catalogue, enrolments, integrations, second_factors, sessions
+from archive import accounts, schedule_file, staff
+from archive.db import audit, catalogue, enrolments, integrations
 from archive.db.integrations import Scope
 from archive.db.session import make_sessions, upgrade
 from archive.domain.access import Role
@@ -22,6 +22,7 @@ from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
 from archive.jobs.worker import run_worker
 from archive.provider.entrance import tie, untie
+from archive.staff import COMMAND_LINE
 from config.clock import SystemClock
 from config.log import configure
 from config.settings import Settings, load_settings
@@ -87,6 +88,8 @@ def user_add(
             language=language,
             must_change=not at_provider,
         )
+        told = {"user": username.lower(), "role": role, "court": court}
+        audit.write(session, audit.Entry("user.add", True, COMMAND_LINE.rule, data=told))
         if at_provider:
             tie(session, issuer, username, None, SystemClock())
     click.echo(_waits(username) if at_provider else f"{username.lower()} may sign in, and chooses a password then.")
@@ -143,9 +146,8 @@ def user_password(username: str, password_stdin: bool) -> None:
     Example: pwgen 16 1 | tyndau user password aigul --password-stdin
     """
     with make_sessions(load_settings(), pool_size=1).begin() as session:
-        person = accounts.reset_password(session, username, _password(password_stdin))
-        ended = sessions.end_others(session, person.id, "", SystemClock().utc())
-        audit.write(session, audit.Entry("user.password", True, "command line", data={"user": person.username}))
+        word = _password(password_stdin)
+        person, ended = staff.reset_password(session, COMMAND_LINE, username, word, SystemClock().utc())
     click.echo(f"{person.username} chooses a password at the next sign-in; {ended} sessions have ended.")
 
 
@@ -160,9 +162,7 @@ def user_reset_second_factor(username: str) -> None:
     """
     with make_sessions(load_settings(), pool_size=1).begin() as session:
         person = accounts.whose(session, username)
-        second_factors.remove(session, person.id)
-        ended = sessions.end_others(session, person.id, "", SystemClock().utc())
-        audit.write(session, audit.Entry("user.second_factor", True, "command line", data={"user": person.username}))
+        ended = staff.reset_second_factor(session, COMMAND_LINE, person, SystemClock().utc())
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
 
 

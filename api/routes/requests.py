@@ -40,15 +40,11 @@ def requests(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> s.RequestPage:
     """What I have asked for, and what is asked for in the hearings whose requests I see; the newest first."""
-    after = None
-    if cursor is not None:
-        when, id_ = cursors.decode(cursor, str, str)
-        after = cursors.moment(when), shapes.uuid_of(id_) or UUID(int=0)
     with services.sessions() as session:
-        found = db.listed(session, who.person, Wanted(hearing, state, after, limit + 1))
+        found = db.listed(session, who.person, Wanted(hearing, state, cursors.after(cursor), limit + 1))
         waiting = db.waiting(session, who.person)
     page = found[:limit]
-    more = cursors.encode(page[-1].created_utc.isoformat(), str(page[-1].id)) if len(found) > limit else None
+    more = cursors.of(page[-1].created_utc, page[-1].id) if len(found) > limit else None
     return s.RequestPage(items=[shapes.request(who.person, one) for one in page], next=more, waiting=waiting)
 
 

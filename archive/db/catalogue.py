@@ -30,6 +30,7 @@ from archive.db.agents import (
     waiting_commands,
 )
 from archive.db.cards import queue_cards, recordings_of
+from archive.db.entered import hand_over_case, hand_over_hearing
 from archive.db.marks import ordered
 from archive.domain.access import AccessClass
 from archive.domain.errors import BadInput, Damaged, Denied
@@ -121,6 +122,8 @@ def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, 
 
 
 def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
+    court = _id_of(session, t.Court, hearing["case"]["court"])
+    hand_over_hearing(session, court, hearing["external_id"])
     values = {
         "case_id": _import_case(session, hearing["case"]),
         "courtroom_id": _id_of(session, t.Courtroom, hearing["courtroom"]),
@@ -144,7 +147,9 @@ def _import_case(session: Session, case: Mapping[str, Any]) -> uuid.UUID:
     values = {"court_id": _id_of(session, t.Court, case["court"]), "kind": case["kind"], "title": case["title"]}
     if case.get("ended_utc"):  # a document that does not say so takes nothing back
         values["ended_utc"] = parse_iso(case["ended_utc"])
-    return _upsert(session, t.Case, {"number": case["number"]}, values)
+    made = _upsert(session, t.Case, {"number": case["number"]}, values)
+    hand_over_case(session, made)
+    return made
 
 
 def _import_participants(session: Session, hearing: uuid.UUID, people: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
@@ -122,9 +122,9 @@ def get(session: Session, id_: uuid.UUID) -> Destruction:
     return found[0]
 
 
-def listed(session: Session) -> list[Destruction]:
-    """All of them, in the order in which they were requested."""
-    return _all(session)
+def listed(session: Session, *conditions: ColumnElement[bool]) -> list[Destruction]:
+    """All of them, or those that fit, in the order in which they were requested."""
+    return _all(session, *conditions)
 
 
 def unfinished(session: Session) -> Sequence[uuid.UUID]:

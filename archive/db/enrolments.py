@@ -83,11 +83,13 @@ def make_code(session: Session, courtroom: str, name: str, by: uuid.UUID | None)
     Raises:
         NotFound: no such room.
         BadInput: the name cannot be one.
-        Conflict: an agent of another court has the name.
+        Conflict: an agent of another court has the name, or the room is closed.
     """
     room = session.scalar(select(t.Courtroom).where(t.Courtroom.code == courtroom))
     if room is None:
         raise NotFound(f"there is no courtroom {courtroom}; add it first")
+    if room.closed_utc is not None:
+        raise Conflict(f"courtroom {courtroom} is closed; open it first")
     check_name(name, "agent")
     _check_court(session, name, room.court_id)
     stale = and_(t.Enrolment.used_utc.is_(None), t.Enrolment.expires_utc < func.now() - PENDING_LIFE)

@@ -241,7 +241,7 @@ def release_hold(session: Session, hold: uuid.UUID, ground: str, by: Person | No
     return True
 
 
-def holds(session: Session, *, released: bool) -> list[Hold]:
+def holds(session: Session, *conditions: ColumnElement[bool], released: bool) -> list[Hold]:
     """The holds, oldest first; with `released` those that have ended too."""
     by, lifted = t.User.__table__.alias(), t.User.__table__.alias()
     query = (
@@ -249,6 +249,7 @@ def holds(session: Session, *, released: bool) -> list[Hold]:
         .outerjoin(t.Case, t.Case.id == t.Hold.case_id)
         .outerjoin(by, by.c.id == t.Hold.by_user_id)
         .outerjoin(lifted, lifted.c.id == t.Hold.released_by_user_id)
+        .where(*conditions)
         .order_by(t.Hold.created_utc, t.Hold.id)
     )
     if not released:

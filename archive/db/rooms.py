@@ -40,8 +40,9 @@ class Order:
 
 
 def rooms(session: Session, court: uuid.UUID, now: datetime, only: Sequence[uuid.UUID] = ()) -> list[Room]:
-    """The rooms of a court, or `only` some of them, by code."""
-    query = select(t.Courtroom).where(t.Courtroom.court_id == court).order_by(t.Courtroom.code)
+    """The rooms that a court uses, or `only` some of them, by code."""
+    used = (t.Courtroom.court_id == court, t.Courtroom.closed_utc.is_(None))
+    query = select(t.Courtroom).where(*used).order_by(t.Courtroom.code)
     if only:
         query = query.where(t.Courtroom.id.in_(only))
     return [_room(session, row, now) for row in session.scalars(query)]

@@ -87,6 +87,7 @@ class Courtroom(Base):
     name_kk: Mapped[str]
     name_ru: Mapped[str]
     name_en: Mapped[str]
+    closed_utc: Mapped[datetime | None]  # null = it is used
 
 
 class Agent(Base):
@@ -807,7 +808,12 @@ class Audit(Base):
     allowed: Mapped[bool] = mapped_column(Boolean)
     rule: Mapped[str]  # which row of the access table decided
     data: Mapped[dict[str, Any]]
-    __table_args__ = (Index(None, "hearing_id", "at_utc"), Index(None, "user_id", "at_utc"))
+    __table_args__ = (
+        Index(None, "hearing_id", "at_utc"),
+        Index(None, "user_id", "at_utc"),
+        Index(None, "recording_id", "at_utc"),
+        Index("ix_audit_at_utc", "at_utc", postgresql_using="brin"),  # rows come in the order of time
+    )
 
 
 class AuditLog(Base):

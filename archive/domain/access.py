@@ -66,9 +66,11 @@ class Action(StrEnum):
     SIGN = "sign"  # sign the certified text, or give it back
     ASK = "ask"  # ask the court for access, or for a copy
     REQUESTS = "requests"  # see what is asked for, and what was granted
-    GRANT = "grant"  # grant or refuse that, take a grant back
+    GRANT = "grant"  # grant or refuse that, take a grant back; agree to a place in a hearing, take it away
     EMERGENCY = "emergency"  # ask to play and read at once what one's role does not
     CONFIRM = "confirm"  # let somebody else do that for some hours, refuse it, take it back
+    AUDIT = "audit"  # read who did or was refused what with it
+    ARRANGE = "arrange"  # hearings entered by hand: add one to a case, change it, name people for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
-    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS, Action.ARRANGE),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
     _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
-    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM, Action.AUDIT),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, Action.ASK, *_CONTENT),
@@ -161,6 +163,10 @@ class CourtAction(StrEnum):
     ASSIGN = "recordings.assign"  # give one to a hearing
     AGENTS = "agents"  # let courtroom machines in and out
     GLOSSARY = "glossary"  # the words that the recogniser expects
+    USERS = "users"  # the accounts of its people
+    COURTROOMS = "courtrooms"  # what rooms there are
+    BUILD = "courtrooms.change"  # add, rename, close one
+    ENTER = "cases.enter"  # a case with its first hearing, by hand
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -171,6 +177,27 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.ASSIGN: _STAFF,
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
+    CourtAction.USERS: frozenset({Role.ADMIN}),
+    CourtAction.COURTROOMS: _STAFF | {Role.JUDGE},
+    CourtAction.BUILD: frozenset({Role.ADMIN}),
+    CourtAction.ENTER: frozenset({Role.SECRETARY}),
+}
+
+
+class Reach(StrEnum):
+    """How far somebody reads the audit log."""
+
+    ALL = "all"
+    CASES = "cases"  # what was done with the hearings of one's own cases, by whomever
+    OWN = "own"  # what one has done oneself, with what one may know of
+
+
+# Roles that are not here do not read it: those who run a court's machines and accounts are whom it watches.
+AUDIT_TABLE: Mapping[Role, Reach] = {
+    Role.AUDITOR: Reach.ALL,
+    Role.JUDGE: Reach.CASES,
+    Role.PARTY: Reach.OWN,
+    Role.ARCHIVIST: Reach.OWN,
 }
 
 # A grant (a court's order for one person) carries these with whatever it names.

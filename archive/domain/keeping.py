@@ -96,6 +96,7 @@ def extended(until: datetime | None, term_over: datetime) -> datetime:
 class KeepAction(StrEnum):
     """What people do about keeping; also the word in the audit log."""
 
+    READ = "retention.read"  # how long something is kept, what holds it, what is to be destroyed
     CLASS = "retention.set"
     HOLD = "hold.add"
     RELEASE = "hold.release"
@@ -111,14 +112,21 @@ def may_keep(role: Role, relations: frozenset[Relation], action: KeepAction) -> 
     """Whether a person may do this, tied to the recording or case by `relations`.
 
     The archivist keeps the records of all courts and their terms, a court's administrator the records of the court. Of
-    the two who destroy one is an archivist and the other an administrator (`why_not_approve`).
+    the two who destroy one is an archivist and the other an administrator (`why_not_approve`). The auditor reads.
     """
     if role is Role.ARCHIVIST:
         return True
     if role is Role.ADMIN:
         return Relation.COURT in relations and action is not KeepAction.CLASS
+    if role is Role.AUDITOR:
+        return action is KeepAction.READ
     own = bool(relations & {Relation.NAMED, Relation.CASE})
-    return role is Role.JUDGE and own and action in {KeepAction.HOLD, KeepAction.RELEASE}
+    return role is Role.JUDGE and own and action in {KeepAction.READ, KeepAction.HOLD, KeepAction.RELEASE}
+
+
+def ever_keeps(role: Role, action: KeepAction) -> bool:
+    """Whether people of this role do this at all, tied to whatever they are."""
+    return may_keep(role, frozenset(Relation), action)
 
 
 # --- destruction -----------------------------------------------------------------------------------------

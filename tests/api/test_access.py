@@ -125,6 +125,10 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
 # Every route of the application: the action it asks for, or why it asks for none. A new route fails here.
 HEARING, RECORDING = "hearing", "recording"
 FROM_PROVIDER = "the provider's own token, in test_oidc"
+OWN_ACCOUNTS = "own court, in test_users"
+COURTS = "own court, in test_courts"
+KEEPING = "may_keep, in test_retention_routes"
+BY_HAND = "arrange and grant, in test_entering"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -206,6 +210,45 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("PUT", "/api/v1/schedule"): "agent",  # another kind of token, in test_schedule
     ("GET", "/api/v1/glossary"): "own court, below",
     ("PUT", "/api/v1/glossary/{language}"): "own court, below",
+    ("GET", "/api/v1/users"): OWN_ACCOUNTS,
+    ("POST", "/api/v1/users"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/users/{user}"): OWN_ACCOUNTS,
+    ("PATCH", "/api/v1/users/{user}"): OWN_ACCOUNTS,
+    ("PUT", "/api/v1/users/{user}/role"): OWN_ACCOUNTS,
+    ("PUT", "/api/v1/users/{user}/state"): OWN_ACCOUNTS,
+    ("DELETE", "/api/v1/users/{user}/second-factor"): OWN_ACCOUNTS,
+    ("DELETE", "/api/v1/users/{user}/sessions"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/role-proposals"): OWN_ACCOUNTS,
+    ("POST", "/api/v1/role-proposals/{proposal}/decision"): OWN_ACCOUNTS,
+    ("GET", "/api/v1/cases"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/cases"): BY_HAND,
+    ("GET", "/api/v1/cases/{case}"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/cases/{case}/hearings"): BY_HAND,
+    ("PATCH", "/api/v1/hearings/{hearing}"): BY_HAND,
+    ("POST", "/api/v1/hearings/{hearing}/cancellation"): BY_HAND,
+    ("GET", "/api/v1/hearings/{hearing}/participants"): (HEARING, Action.REQUESTS),
+    ("POST", "/api/v1/hearings/{hearing}/participants"): BY_HAND,
+    ("POST", "/api/v1/hearings/{hearing}/participants/{participant}/removal"): BY_HAND,
+    ("GET", "/api/v1/seats"): "filtered in SQL, in test_entering",
+    ("POST", "/api/v1/seats/{seat}/decision"): BY_HAND,
+    ("POST", "/api/v1/seats/{seat}/withdrawal"): BY_HAND,
+    ("GET", "/api/v1/audit"): "filtered in SQL, in test_audit_routes",
+    ("GET", "/api/v1/audit/export"): "filtered in SQL, in test_audit_routes",
+    ("GET", "/api/v1/retention/classes"): KEEPING,
+    ("GET", "/api/v1/recordings/{recording}/retention"): KEEPING,
+    ("GET", "/api/v1/holds"): KEEPING,
+    ("POST", "/api/v1/holds"): KEEPING,
+    ("POST", "/api/v1/holds/{hold}/release"): KEEPING,
+    ("GET", "/api/v1/destructions"): KEEPING,
+    ("POST", "/api/v1/destructions"): KEEPING,
+    ("POST", "/api/v1/destructions/{destruction}/approval"): KEEPING,
+    ("POST", "/api/v1/destructions/{destruction}/withdrawal"): KEEPING,
+    ("GET", "/api/v1/courts"): COURTS,
+    ("GET", "/api/v1/courtrooms"): COURTS,
+    ("POST", "/api/v1/courtrooms"): COURTS,
+    ("GET", "/api/v1/courtrooms/{courtroom}"): COURTS,
+    ("PATCH", "/api/v1/courtrooms/{courtroom}"): COURTS,
+    ("PUT", "/api/v1/courtrooms/{courtroom}/state"): COURTS,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
 }
@@ -233,6 +276,9 @@ def fill(path: str, held: Held) -> str:
     values["{device}"] = "0" * 16
     values["{request}"] = values["{grant}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
+    values["{user}"] = values["{proposal}"] = NOBODY
+    values["{hold}"] = values["{destruction}"] = NOBODY
+    values["{case}"] = values["{participant}"] = values["{seat}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)
     return path

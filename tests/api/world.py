@@ -7,14 +7,16 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
 from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
 
 from api.services import Services
 from archive import accounts
-from archive.db import catalogue, tables
+from archive.db import catalogue, people, tables
 from archive.db.session import Sessions
 from archive.domain.access import AccessClass, Role
 from archive.domain.chain import Head, Kind, Record, after, make_record, sha256_hex
@@ -117,6 +119,28 @@ def make_court(url: str, services: Services) -> Court:
         write_down(services.sessions, held.recording, [("judge", "ru", SAID[0]), ("claimant", "kk", SAID[1])])
         court.held.append(held)
     return court
+
+
+@cache
+def hashed() -> str:
+    """PASSWORD as it is kept: hashing it once for all accounts that a test adds saves a second."""
+    return accounts.hash_password(PASSWORD)
+
+
+def add_account(session: Session, username: str, role: Role, court: str | None, name: str = "") -> uuid.UUID:
+    """An account that signs in with PASSWORD."""
+    of = people.court_id(session, court) if court else None
+    made = people.insert_person(
+        session,
+        username=username,
+        display_name=name or username,
+        role=role,
+        court=of,
+        language="ru",
+        password_hash=hashed(),
+    )
+    assert made is not None
+    return made
 
 
 SAID = (
