@@ -25,6 +25,7 @@ from api.routes import (
     live,
     marks,
     media,
+    passkeys,
     provider,
     recordings,
     requests,
@@ -48,6 +49,7 @@ API = "/api/v1"
 PARTS = (
     media,  # first: it is asked for most, and routes are tried one after the other
     session,
+    passkeys,
     provider,
     hearings,
     recordings,

@@ -166,6 +166,32 @@ NOT_RECENT = Kind(
     ("Войдите ещё раз", "С вашего входа прошло много времени. Выйдите, войдите и повторите за десять минут."),
     ("Sign in again", "You signed in too long ago for this. Sign out and in, and try again within ten minutes."),
 )
+WRONG_PASSKEY = Kind(
+    400,
+    "AUTH-015",
+    ("Кілт қабылданбады", "Жауап сәйкес емес, ескірген немесе кілт сіздікі емес. Қайта бастаңыз не басқасын алыңыз."),
+    ("Ключ не принят", "Ответ не подошёл, устарел, или это не ваш ключ. Начните заново или возьмите другой."),
+    (
+        "The passkey was not accepted",
+        "Its answer does not fit or is too old, or it is not yours. Begin anew, or take another one.",
+    ),
+)
+COPIED_PASSKEY = Kind(
+    400,
+    "AUTH-016",
+    (
+        "Кілттің көшірмесі болуы мүмкін",
+        "Кілттің санауышы кері кетті. Басқа жолмен кіріп, осы кілтті өшіріңіз және сот әкімшісіне айтыңыз.",
+    ),
+    (
+        "Возможно, у ключа есть копия",
+        "Счётчик ключа пошёл назад. Войдите другим способом, удалите этот ключ и сообщите администратору суда.",
+    ),
+    (
+        "There may be a copy of this passkey",
+        "Its counter went backwards. Sign in another way, remove this passkey, and tell the court's administrator.",
+    ),
+)
 DENIED = Kind(
     403,
     "ACC-001",
@@ -278,6 +304,8 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.Gone: GONE,
     errors.NotFound: NOT_FOUND,
     errors.WrongCode: WRONG_CODE,
+    errors.CopiedPasskey: COPIED_PASSKEY,
+    errors.WrongPasskey: WRONG_PASSKEY,
     errors.WrongPassword: WRONG_PASSWORD,
     errors.PoorPassword: POOR_PASSWORD,
     errors.BadInput: BAD_INPUT,

@@ -18,13 +18,17 @@ from archive.db.playing import Playing
 from archive.db.session import Sessions, conninfo, make_sessions
 from archive.db.sessions import Limits
 from archive.domain.access import Role
-from archive.doorkeeper import Doorkeeper, Throttle
+from archive.doorkeeper import Doorkeeper
+from archive.factors import Factors
+from archive.giving import Giving
+from archive.passkeys import site_of
 from archive.provider.client import Provider
 from archive.provider.entrance import Entrance
 from archive.publish.live import Live
 from archive.second_factor import KEY_FILE, Vault
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
+from archive.throttle import Throttle
 from config.clock import Clock, SystemClock
 from config.settings import Settings
 
@@ -37,6 +41,8 @@ class Services:
     clock: Clock
     sessions: Sessions
     doorkeeper: Doorkeeper
+    giving: Giving
+    factors: Factors
     evidence: ObjectStore
     derived: ObjectStore
     watchers: Watchers
@@ -68,7 +74,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         second_factor=frozenset(map(Role, settings.api.second_factor_roles)),
     )
     vault = cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE))
-    doorkeeper = Doorkeeper(sessions, clock, vault, limits, attempts=settings.api.sign_in_attempts)
+    doorkeeper = Doorkeeper(sessions, clock, limits, attempts=settings.api.sign_in_attempts)
+    giving = Giving(doorkeeper, sessions, clock, vault, site_of(settings.api.public_url))
     evidence = open_store(settings.storage, settings.storage.evidence_bucket)
     derived = open_store(settings.storage, settings.storage.derived_bucket)
     return Services(
@@ -76,6 +83,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         clock=clock,
         sessions=sessions,
         doorkeeper=doorkeeper,
+        giving=giving,
+        factors=Factors(doorkeeper, giving, sessions, clock, vault, limits),
         evidence=evidence,
         derived=derived,
         watchers=Watchers(conninfo(settings)),

@@ -152,7 +152,7 @@ def user_password(username: str, password_stdin: bool) -> None:
 @user.command("reset-second-factor")
 @click.argument("username")
 def user_reset_second_factor(username: str) -> None:
-    """Take a lost authenticator off an account, recovery codes too. Ends all of the person's sessions.
+    """Take lost authenticator, passkeys and recovery codes off an account. Ends all of the person's sessions.
 
     Make sure who asks for it: from then on the password alone signs in, until a new one is set up.
 
@@ -160,7 +160,7 @@ def user_reset_second_factor(username: str) -> None:
     """
     with make_sessions(load_settings(), pool_size=1).begin() as session:
         person = accounts.whose(session, username)
-        second_factors.remove(session, person.id)
+        second_factors.remove_all(session, person.id)
         ended = sessions.end_others(session, person.id, "", SystemClock().utc())
         audit.write(session, audit.Entry("user.second_factor", True, "command line", data={"user": person.username}))
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")

@@ -81,7 +81,7 @@ class Api(Section):
     session_idle_minutes: int = Field(60, ge=1)
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
-    second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with an authenticator too
+    second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with a second factor too
     agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
     late_minutes: float = Field(10, ge=0)  # a hearing that is so late and not recorded raises ROM-002
     alarm_days: int = Field(365, ge=1)  # how long the alarms of rooms are kept once they are over

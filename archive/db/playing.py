@@ -18,11 +18,12 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.types import TypeEngine
 
+from archive.db import second_factors
 from archive.db import tables as t
 from archive.db.hearings import Standing, standing_columns, standing_of
 from archive.db.people import Person
@@ -162,7 +163,7 @@ def _query() -> Select[Any]:
             t.Session.second_utc,
             t.Session.issuer.is_not(None).label("by_provider"),
             t.User.must_change_password,
-            t.SecondFactor.secret.is_not(None).label("enrolled"),
+            or_(second_factors.has_authenticator(), second_factors.has_passkey()).label("enrolled"),
             t.Recording.destroyed_utc,
             select(func.jsonb_agg(told)).where(*holding).scalar_subquery().label("marks"),
             copy.marks.label("concealed"),

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from archive.db import second_factors
 from archive.db import tables as t
 from archive.db.people import Person, person_of
 from archive.domain.access import Role
@@ -23,16 +24,23 @@ _CLIENT_CHARS = 200
 class Step(StrEnum):
     """What a person has to do before a session opens anything."""
 
-    SECOND_FACTOR = "second_factor"  # give a code of the authenticator
+    SECOND_FACTOR = "second_factor"  # give a code of the authenticator, a passkey's signature or a recovery code
     PASSWORD = "password"  # noqa: S105 -- choose an own one: somebody else has set this one
-    ENROL = "enrol"  # set up an authenticator: the role needs one
+    ENROL = "enrol"  # set up an authenticator or a passkey: the role needs one
+
+
+class Way(StrEnum):
+    """By what a person gives the second factor."""
+
+    AUTHENTICATOR = "authenticator"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A living session and whose it is; with a `step` left it opens nothing but that step.
 
-    `by_provider`: the person signed in at the provider, and may have no password.
+    `by_provider`: the person signed in at the provider, and may have no password. `ways`: what he or she has.
     """
 
     token_sha256: str
@@ -42,6 +50,7 @@ class SignedIn:
     used_utc: datetime
     step: Step | None = None
     by_provider: bool = False
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +129,17 @@ def renew(session: Session, old: str, token_sha256: str, csrf_token: str, now: d
 def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -> SignedIn | None:
     """The session of a token unless it ended, idled too long, grew too old, or its account is disabled."""
     found = session.execute(
-        select(t.Session, t.User, t.SecondFactor.secret)
+        select(t.Session, t.User, second_factors.has_authenticator(), second_factors.has_passkey())
         .join(t.User, t.User.id == t.Session.user_id)
         .outerjoin(t.SecondFactor, t.SecondFactor.user_id == t.User.id)
         .where(t.Session.token_sha256 == token_sha256, *lives(now - limits.idle, now - limits.absolute))
     ).first()
     if found is None:
         return None
-    row, user, secret = found
+    row, user, *has = found
+    ways = tuple(way for way, there in zip(Way, has, strict=True) if there)
     by_provider = row.issuer is not None
-    step = step_of(row.second_utc, user.must_change_password, secret is not None, Role(user.role), by_provider, limits)
+    step = step_of(row.second_utc, user.must_change_password, bool(ways), Role(user.role), by_provider, limits)
     return SignedIn(
         row.token_sha256,
         person_of(user),
@@ -138,6 +148,7 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         row.used_utc,
         step,
         by_provider=by_provider,
+        ways=ways,
     )
 
 

@@ -2,6 +2,7 @@
 
 TyndauError
 ├── BadInput            what was asked cannot be done as asked (a file, an address, an option)
+│   └── Unproved        who is signed in does not prove to be it
 ├── NotFound            no such thing, or none that the caller may know of
 ├── Gone                it was here and was destroyed by rule; the caller may know that
 ├── Denied              the caller may know of it but may not do this
@@ -67,11 +68,27 @@ class NoRole(NotLetIn):
     """The provider gives the person no role or court that is known here."""
 
 
-class WrongCode(BadInput):
+class Unproved(BadInput):
+    """Somebody who is signed in does not prove to be that person. `why` is one word for the audit log, or none."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class WrongCode(Unproved):
     """A code of an authenticator, or a recovery code, that is not good (any more)."""
 
 
-class WrongPassword(BadInput):
+class WrongPasskey(Unproved):
+    """What a passkey has signed is not good (any more), or it is not this person's passkey."""
+
+
+class CopiedPasskey(WrongPasskey):
+    """A passkey counts less uses than it had already: there may be two of it."""
+
+
+class WrongPassword(Unproved):
     """A person who is signed in gave a wrong password."""
 
 

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from archive import accounts
-from archive.db import second_factors
+from archive.db import passkeys, second_factors
 from archive.db import tables as t
+from archive.db.passkeys import NewPasskey
 from archive.db.session import Sessions
 from archive.db.sessions import NewSession, insert_session
 from archive.domain.access import Role
@@ -62,6 +63,7 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
         session.add(t.SecondFactor(user_id=user, secret="x", since_utc=now))
         session.flush()
         second_factors.set_recovery_codes(session, user, ["0" * 64])
+        assert passkeys.add(session, user, NewPasskey(b"id", b"key", 0), "Blue key", now)
     lost = tyndau("user", "reset-second-factor", "Asel", env=environment(database))
     assert (lost.returncode, lost.stdout) == (0, "asel signs in without a second factor; 1 sessions have ended.\n")
     words = ("user", "password", "asel", "--password-stdin")
@@ -69,6 +71,7 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
     with sessions() as session:
         assert second_factors.factor(session, user) == second_factors.Factor()
         assert second_factors.recovery_codes_left(session, user) == 0
+        assert passkeys.of(session, user) == []
         assert session.get_one(t.User, user).must_change_password
         assert accounts.authenticate(session, "asel", "another horse battery").id == user
         assert session.scalars(select(t.Session.ended_utc)).one() is not None

@@ -17,6 +17,8 @@ export interface Me {
   step: Step | null;
   /** Signed in at the provider; there may be no password here. */
   by_provider: boolean;
+  /** By what the second factor is given, or can be set up. */
+  ways: Way[];
 }
 
 /** Where one can sign in too; `there` false: nowhere. */
@@ -34,17 +36,67 @@ export interface ProviderReply {
 
 export type Step = 'second_factor' | 'password' | 'enrol';
 
+export type Way = 'authenticator' | 'passkey';
+
 export interface SecondFactor {
   enrolled: boolean;
   required: boolean;
   recovery_codes_left: number;
+  authenticator: boolean;
+  passkeys: Passkey[];
+  /** Whether browsers know passkeys at this address. */
+  passkeys_possible: boolean;
 }
+
+export interface Passkey {
+  id: string;
+  name: string;
+  created_utc: string;
+  used_utc: string | null;
+}
+
+interface Descriptor {
+  id: string;
+  type: 'public-key';
+  transports?: string[];
+}
+
+/** What a browser is asked about passkeys (JSON of WebAuthn); what is not named here goes through as it is. */
+export interface PasskeyOptions {
+  challenge: string;
+  user?: { id: string; name: string; displayName: string };
+  excludeCredentials?: Descriptor[];
+  allowCredentials?: Descriptor[];
+}
+
+export interface PasskeyMade {
+  id: string;
+  rawId: string;
+  type: 'public-key';
+  response: { clientDataJSON: string; attestationObject: string; transports: string[] };
+}
+
+export interface PasskeySigned {
+  id: string;
+  rawId: string;
+  type: 'public-key';
+  response: { clientDataJSON: string; authenticatorData: string; signature: string };
+}
+
+/** A second factor as it is given; empty where there is none to give. */
+export type Proof = { code?: string } | { passkey: PasskeySigned };
 
 /** `qr`: rows of 0 and 1, without the quiet border. */
 export interface Enrolment {
   secret: string;
   uri: string;
   qr: string[];
+}
+
+/** A second factor is set up; `recovery_codes` are shown only now. */
+export interface Enrolled {
+  me: Me;
+  recovery_codes: string[];
 }
 
 export interface Device {
