@@ -33,6 +33,7 @@ from api.routes import (
     schedule,
     search,
     session,
+    signature,
     texts,
     web,
 )
@@ -51,6 +52,7 @@ PARTS = (
     session,
     passkeys,
     provider,
+    signature,
     hearings,
     recordings,
     texts,

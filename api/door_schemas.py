@@ -1,4 +1,4 @@
-"""The shapes of what people prove themselves by: codes, passkeys. Bytes are base64url without padding."""
+"""The shapes of what people prove themselves by: codes, passkeys (bytes in base64url without padding), signatures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from api.schemas import Asked, Code, Me
 
 PasswordIfAny = Annotated[str, Field(max_length=256)]  # whoever has just come from the provider gives none
+MOST_SIGNATURE_CHARS = 64_000
 Base64url = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=16384)]
 
 
@@ -149,3 +150,23 @@ class Enrolled(BaseModel):
 
 class RecoveryCodes(BaseModel):
     recovery_codes: list[str]
+
+
+class SignatureWay(BaseModel):
+    """Whether one can sign in by an electronic signature. `gost`: by one with GOST algorithms too."""
+
+    there: bool
+    gost: bool = False
+
+
+class ToSign(BaseModel):
+    """`text` is to be signed as it is, in UTF-8; it has one line and no end of line."""
+
+    text: str
+    until_utc: str
+
+
+class SignatureGiven(Asked):
+    """A CMS signature: PEM, or in base64 a file with DER, PEM or base64."""
+
+    signature: Annotated[str, Field(min_length=1, max_length=MOST_SIGNATURE_CHARS)]

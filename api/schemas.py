@@ -86,7 +86,7 @@ class Me(BaseModel):
     """`step`: what I have to do before anything opens: give the second factor, choose a password, set up the factor.
 
     `ways`: by what, at the first and the last of these; a recovery code is good too at the first.
-    `by_provider`: I signed in at the provider, and may have no password here.
+    `by_provider`: I signed in at the provider. `without_password`: there or by a signature; I may have none.
     """
 
     id: UUID
@@ -97,6 +97,7 @@ class Me(BaseModel):
     csrf_token: str
     step: Literal["second_factor", "password", "enrol"] | None
     by_provider: bool = False
+    without_password: bool = False
     ways: list[Way] = []
 
 

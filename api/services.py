@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -26,6 +27,11 @@ from archive.provider.client import Provider
 from archive.provider.entrance import Entrance
 from archive.publish.live import Live
 from archive.second_factor import KEY_FILE, Vault
+from archive.signature.checker import Checker
+from archive.signature.entrance import SignatureEntrance
+from archive.signature.external import HttpVerifier
+from archive.signature.own import OwnVerifier
+from archive.signature.trust import Trust
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
 from archive.throttle import Throttle
@@ -52,6 +58,7 @@ class Services:
     accel: Accel
     codes: Throttle  # who tries enrolment codes, by address
     entrance: Entrance | None  # by the provider; None where none is set
+    signature: SignatureEntrance | None  # by an electronic signature; None without roots
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -64,7 +71,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """The services of one process; nothing is connected yet.
 
     Raises:
-        Misconfigured: no database or object store is set, or what the provider's certificate is checked by.
+        Misconfigured: no database or object store is set, or a file of certificates cannot be read.
     """
     clock = clock or SystemClock()
     sessions = make_sessions(settings)
@@ -94,6 +101,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         accel=Accel(settings.api, derived, clock),
         codes=Throttle(settings.api.sign_in_attempts, clock),
         entrance=_entrance(settings, sessions, clock, doorkeeper),
+        signature=_signature(settings, sessions, clock, vault, doorkeeper),
     )
 
 
@@ -102,6 +110,17 @@ def _entrance(settings: Settings, sessions: Sessions, clock: Clock, doorkeeper: 
         return None
     provider = Provider(settings.oidc, settings.api.public_url, clock)
     return Entrance(sessions, clock, provider, doorkeeper, settings.api.sign_in_attempts)
+
+
+def _signature(
+    settings: Settings, sessions: Sessions, clock: Clock, vault: Callable[[], Vault], doorkeeper: Doorkeeper
+) -> SignatureEntrance | None:
+    section, api = settings.signature, settings.api
+    if section.roots_file is None:
+        return None
+    gost = HttpVerifier(section, clock) if section.verifier_url else None
+    checker = Checker(OwnVerifier(Trust(section)), gost)
+    return SignatureEntrance(sessions, clock, checker, vault, doorkeeper, api.public_url, api.sign_in_attempts)
 
 
 async def _services(connection: HTTPConnection) -> Services:

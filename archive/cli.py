@@ -22,6 +22,7 @@ from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
 from archive.jobs.worker import run_worker
 from archive.provider.entrance import tie, untie
+from archive.signature_cli import tie_signature, untie_signature
 from config.clock import SystemClock
 from config.log import configure
 from config.settings import Settings, load_settings
@@ -164,6 +165,10 @@ def user_reset_second_factor(username: str) -> None:
         ended = sessions.end_others(session, person.id, "", SystemClock().utc())
         audit.write(session, audit.Entry("user.second_factor", True, "command line", data={"user": person.username}))
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
+
+
+user.add_command(tie_signature)
+user.add_command(untie_signature)
 
 
 @click.group()

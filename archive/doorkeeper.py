@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -27,7 +27,7 @@ from archive.throttle import Throttle
 from config.clock import Clock
 
 TOUCH_EVERY = timedelta(minutes=1)  # the idle limit is exact to this much; writing at each request costs too much
-RECENT = timedelta(minutes=10)  # so long a sign-in at the provider is proof in the place of the password
+RECENT = timedelta(minutes=10)  # so long a sign-in without a password is proof in the place of one
 
 
 def token_sha256(token: str) -> str:
@@ -45,12 +45,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """From where a session begins. `second`: with the second factor already given."""
+    """From where a session begins. `second`: with the second factor already given. `noted`: more for the audit log."""
 
     address: str
     client: str
     second: bool = False
     origin: Origin | None = None
+    noted: Mapping[str, object] = field(default_factory=dict)
 
 
 class Doorkeeper:
@@ -98,7 +99,7 @@ class Doorkeeper:
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         made = db.NewSession(token_sha256(token), csrf, begun.address, begun.client, begun.second, begun.origin)
         db.insert_session(session, person.id, made, self._clock.utc())
-        data = {"address": begun.address}
+        data = {"address": begun.address, **begun.noted}
         if begun.origin is not None:
             data |= {"issuer": begun.origin.issuer, "subject": begun.origin.subject}
         audit.write(session, audit.Entry("session.sign_in", True, rule, person, data=data))
@@ -183,15 +184,15 @@ class Doorkeeper:
     # --- what every step of signing in needs ---------------------------------------------------------------
 
     def same_person(self, session: Session, who: SignedIn, password: str) -> None:
-        """Nothing where the password is right, or was not needed as the person has just come from the provider.
+        """Nothing where the password is right, or was not needed as the person has just come in without one.
 
         Raises:
             WrongPassword: it is wrong.
             NotRecent: there is none, and the sign-in is too long ago.
         """
-        if who.by_provider and self._clock.utc() - who.created_utc < RECENT:
+        if who.without_password and self._clock.utc() - who.created_utc < RECENT:
             return
-        if who.by_provider and not password:
+        if who.without_password and not password:
             raise NotRecent("the sign-in is too long ago for this; sign out, and in again")
         try:
             accounts.authenticate(session, who.person.username, password)

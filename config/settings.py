@@ -151,6 +151,31 @@ class Oidc(Section):
             raise ValueError("oidc.create_accounts needs oidc.roles; otherwise nobody knows what the people may do")
 
 
+class Signature(Section):
+    """Signing in by an electronic signature (CMS) over a text of ours; without roots there is none."""
+
+    roots_file: Path | None = None  # PEM with the authorities' roots; a certificate that leads elsewhere is refused
+    intermediates_file: Path | None = None  # PEM with certificates below the roots, for signatures that lack them
+    crl_files: tuple[Path, ...] = ()  # the authorities' complete lists of revoked certificates; read when they change
+    crl_required: bool = True  # False: without a list that is good now people come in, and the audit log says so
+    verifier_url: str = ""  # of NCANode, for GOST signatures; what it says is believed; empty = they are refused
+    verifier_ca_file: Path | None = None  # PEM with the authority of its certificate; default: those of the machine
+    timeout_s: float = Field(10.0, gt=0, le=60)  # for each question to the verifier
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.roots_file is None:
+            if self.crl_files or self.verifier_url:
+                raise ValueError("signature.roots_file is missing; without it nobody signs in by a signature")
+            return self
+        if self.crl_required and not self.crl_files:
+            raise ValueError("signature.crl_files is empty; name the lists, or set crl_required = false")
+        url = urlsplit(self.verifier_url)
+        if self.verifier_url and url.scheme != "https" and not (url.scheme == "http" and is_loopback(url)):
+            raise ValueError("signature.verifier_url is not https; only on loopback could nobody change what it says")
+        return self
+
+
 def _check_issuer(issuer: str) -> None:
     url = urlsplit(issuer)
     if url.scheme not in ("https", "http") or not url.hostname or url.username is not None or url.query or url.fragment:
@@ -264,6 +289,7 @@ class Settings(BaseSettings):
     keeping: Keeping = Keeping()
     api: Api = Api()
     oidc: Oidc = Oidc()
+    signature: Signature = Signature()
     exports: Exports = Exports()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()
@@ -279,6 +305,14 @@ class Settings(BaseSettings):
             raise ValueError("oidc.issuer is set and api.public_url is not; the provider must know where we are")
         if own.scheme != "https" and not is_loopback(own):
             raise ValueError("api.public_url is not https; the provider's reply could be read on its way here")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_signed_names_us(self) -> Self:
+        if self.signature.roots_file is not None and not urlsplit(self.api.public_url).hostname:
+            raise ValueError(
+                "signature.roots_file is set and api.public_url is not; what people sign names this address"
+            )
         return self
 
     @classmethod

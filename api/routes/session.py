@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from api import door_schemas as d
 from api import schemas as s
+from api.flow_cookies import address_of
 from api.guard import Entering, Who, cookie_name
 from api.services import Services, Use
 from archive.db.passkeys import Passkey
-from archive.db.sessions import SignedIn, Step, Way
+from archive.db.sessions import SignedIn, Step, Through, Way
 from archive.domain.wall import iso
 from archive.doorkeeper import Opened
 from archive.second_factor import qr_rows
@@ -23,9 +24,9 @@ def sign_in(asked: s.SignIn, request: Request, response: Response, services: Use
 
     Where a `step` is left it opens nothing but that.
     """
-    address = request.client.host if request.client else "unknown"
     client = request.headers.get("user-agent", "")
-    return entered(services, response, services.doorkeeper.sign_in(asked.username, asked.password, address, client))
+    opened = services.doorkeeper.sign_in(asked.username, asked.password, address_of(request), client)
+    return entered(services, response, opened)
 
 
 @router.get("")
@@ -143,7 +144,8 @@ def _me(who: SignedIn, services: Services) -> s.Me:
             "language": who.person.language,
             "csrf_token": who.csrf_token,
             "step": who.step,
-            "by_provider": who.by_provider,
+            "by_provider": who.through is Through.PROVIDER,
+            "without_password": who.without_password,
             "ways": _ways(who, services),
         }
     )

@@ -27,6 +27,26 @@ class Passkey(Base):
     __table_args__ = (Index(None, "user_id"),)
 
 
+class SignatureIdentity(Base):
+    """Whose account it is by an electronic signature."""
+
+    __tablename__ = "signature_identities"
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    iin_hmac: Mapped[str] = mapped_column(unique=True)  # archive.second_factor.Vault.name_of the person's number
+    created_utc: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_utc: Mapped[datetime | None]
+
+
+class SignatureFlow(Base):
+    """A text that is to be signed in one browser, once."""
+
+    __tablename__ = "signature_flows"
+    browser_sha256: Mapped[str] = mapped_column(primary_key=True)  # of a secret in its cookie
+    text: Mapped[str]
+    created_utc: Mapped[datetime]
+    until_utc: Mapped[datetime]
+
+
 class PasskeyChallenge(Base):
     """What a passkey is to sign in a session, once."""
 

@@ -28,7 +28,7 @@ from archive.db import tables as t
 from archive.db.hearings import Standing, standing_columns, standing_of
 from archive.db.people import Person
 from archive.db.recordings import CopiedFile, copied_file_of
-from archive.db.sessions import Limits, SignedIn, lives, step_of
+from archive.db.sessions import Limits, SignedIn, lives, step_of, through_of
 from archive.domain.access import AccessClass, Role
 from archive.domain.marks import Mark, Picture, Sound
 
@@ -161,7 +161,7 @@ def _query() -> Select[Any]:
             t.Session.created_utc,
             t.Session.used_utc,
             t.Session.second_utc,
-            t.Session.issuer.is_not(None).label("by_provider"),
+            t.Session.issuer,
             t.User.must_change_password,
             or_(second_factors.has_authenticator(), second_factors.has_passkey()).label("enrolled"),
             t.Recording.destroyed_utc,
@@ -189,10 +189,10 @@ def _answer(row: Any, limits: Limits) -> Answer:
     person = Person(
         row.user_id, row.user_username, row.user_display_name, Role(row.user_role), row.user_court_id, row.user_language
     )
-    by_provider = row.by_provider
-    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, by_provider, limits)
+    through = through_of(row.issuer)
+    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, through, limits)
     return Answer(
-        SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, by_provider),
+        SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, through),
         replace(standing_of(row), destroyed=row.destroyed_utc is not None),
         tuple(_mark(*told) for told in row.marks or ()),
         row.concealed,

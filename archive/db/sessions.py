@@ -29,6 +29,17 @@ class Step(StrEnum):
     ENROL = "enrol"  # set up an authenticator or a passkey: the role needs one
 
 
+SIGNATURE = "urn:tyndau:signature"  # stands where a provider's address would, for who came by a signature
+
+
+class Through(StrEnum):
+    """Which door a session came through."""
+
+    PASSWORD = "password"  # noqa: S105
+    PROVIDER = "provider"
+    SIGNATURE = "signature"
+
+
 class Way(StrEnum):
     """By what a person gives the second factor."""
 
@@ -40,7 +51,7 @@ class Way(StrEnum):
 class SignedIn:
     """A living session and whose it is; with a `step` left it opens nothing but that step.
 
-    `by_provider`: the person signed in at the provider, and may have no password. `ways`: what he or she has.
+    `ways`: by what the person can give the second factor.
     """
 
     token_sha256: str
@@ -49,8 +60,13 @@ class SignedIn:
     created_utc: datetime
     used_utc: datetime
     step: Step | None = None
-    by_provider: bool = False
+    through: Through = Through.PASSWORD
     ways: tuple[Way, ...] = ()
+
+    @property
+    def without_password(self) -> bool:
+        """Whether the person has proved to be it in another way, and may have no password."""
+        return self.through is not Through.PASSWORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The provider from which a session came, who it is there, and its own session's name if it gives one."""
+    """The provider from which a session came, who it is there, and its own session's name if it gives one.
+
+    Of an electronic signature: SIGNATURE, and the certificate's SHA-256.
+    """
 
     issuer: str
     subject: str
@@ -138,8 +157,8 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         return None
     row, user, *has = found
     ways = tuple(way for way, there in zip(Way, has, strict=True) if there)
-    by_provider = row.issuer is not None
-    step = step_of(row.second_utc, user.must_change_password, bool(ways), Role(user.role), by_provider, limits)
+    through = through_of(row.issuer)
+    step = step_of(row.second_utc, user.must_change_password, bool(ways), Role(user.role), through, limits)
     return SignedIn(
         row.token_sha256,
         person_of(user),
@@ -147,20 +166,27 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         row.created_utc,
         row.used_utc,
         step,
-        by_provider=by_provider,
+        through=through,
         ways=ways,
     )
 
 
+def through_of(issuer: str | None) -> Through:
+    """Which door a session came through, by its row."""
+    if issuer is None:
+        return Through.PASSWORD
+    return Through.SIGNATURE if issuer == SIGNATURE else Through.PROVIDER
+
+
 def step_of(
-    second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, by_provider: bool, limits: Limits
+    second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, through: Through, limits: Limits
 ) -> Step | None:
     """What is left to do in a session: its own time of the second factor, and what is true of its account."""
     if enrolled and second_utc is None:
         return Step.SECOND_FACTOR
-    if must_change and not by_provider:
+    if must_change and through is Through.PASSWORD:
         return Step.PASSWORD
-    if by_provider and second_utc is not None:  # the provider has seen to it: none of our own is needed
+    if through is Through.PROVIDER and second_utc is not None:  # the provider has seen to it: none of our own is needed
         return None
     return Step.ENROL if not enrolled and role in limits.second_factor else None
 

@@ -6,14 +6,15 @@ TyndauError
 ├── NotFound            no such thing, or none that the caller may know of
 ├── Gone                it was here and was destroyed by rule; the caller may know that
 ├── Denied              the caller may know of it but may not do this
-│   └── NotLetIn        who comes from the provider does not come in; says for the log why
+│   └── NotLetIn        who comes from the provider or with a signature does not come in; says for the log why
 ├── NotSignedIn         nobody is signed in, or the name or password is wrong
 ├── Throttled           too many tries; carries how long to wait
 ├── Conflict            it is in another state than the request assumes
 ├── Unavailable         a server or device does not answer; trying again later may help
 │   ├── StoreUnavailable
 │   ├── DatabaseUnavailable
-│   └── ProviderAway
+│   ├── ProviderAway
+│   └── VerifierAway
 ├── StoreRefused        the object store answered no (write-once, lock, rights)
 ├── Damaged             bytes are not what they should be: torn, altered, of the wrong kind
 └── Misconfigured       settings, missing extras, missing programs
@@ -45,7 +46,7 @@ class Denied(TyndauError):
 
 
 class NotLetIn(Denied):
-    """Whoever comes from the provider does not come in. `why` is one word for the audit log."""
+    """Whoever comes from the provider or with a signature does not come in. `why` is one word for the audit log."""
 
     def __init__(self, message: str, why: str) -> None:
         super().__init__(message)
@@ -58,6 +59,18 @@ class Declined(NotLetIn):
 
 class BadReply(NotLetIn):
     """What came back from the provider cannot be trusted, or belongs to another sign-in."""
+
+
+class BadSignature(NotLetIn):
+    """An electronic signature that does not hold, or is not over the text that was to be signed."""
+
+
+class BadCertificate(NotLetIn):
+    """The certificate of an electronic signature is not accepted."""
+
+
+class CannotVerify(NotLetIn):
+    """Nobody here can reckon the algorithms of an electronic signature."""
 
 
 class NoAccount(NotLetIn):
@@ -130,6 +143,10 @@ class DatabaseUnavailable(Unavailable):
 
 class ProviderAway(Unavailable):
     """The provider at which people sign in does not answer, or not as it should."""
+
+
+class VerifierAway(Unavailable):
+    """Whether a signature holds cannot be known now: the verifier or a list of revoked certificates is away."""
 
 
 class StoreRefused(TyndauError):

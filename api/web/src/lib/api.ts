@@ -28,6 +28,8 @@ import type {
   Room,
   SearchAnswer,
   SecondFactor,
+  SignatureWay,
+  ToSign,
   Transcript,
   Wants,
 } from './types';
@@ -131,6 +133,11 @@ export const api = {
   comeFromProvider: (reply: ProviderReply) =>
     ask<{ me: Me; next: string }>('POST', address('/session/provider'), { body: reply }),
   leavingProvider: () => get<{ url: string | null }>('/session/provider/leaving'),
+  signature: (signal?: AbortSignal) => get<SignatureWay>('/session/signature', {}, signal),
+  textToSign: () => ask<ToSign>('POST', address('/session/signature/flows'), { body: {} }),
+  /** `signature`: the file's bytes in base64. */
+  bringSignature: (signature: string) =>
+    ask<Me>('POST', address('/session/signature'), { body: { signature } }),
   signOut: () => ask<void>('DELETE', address('/session')),
   prove: (proof: Proof) => ask<Me>('POST', address('/session/second-factor'), { body: proof }),
   changePassword: (current: string, password: string) =>

@@ -15,8 +15,10 @@ export interface Me {
   csrf_token: string;
   /** What is left to do before anything opens. */
   step: Step | null;
-  /** Signed in at the provider; there may be no password here. */
+  /** Signed in at the provider. */
   by_provider: boolean;
+  /** Signed in there or by a signature; there may be no password here. */
+  without_password: boolean;
   /** By what the second factor is given, or can be set up. */
   ways: Way[];
 }
@@ -24,6 +26,18 @@ export interface Me {
 /** Where one can sign in too; `there` false: nowhere. */
 export interface Provider extends Named {
   there: boolean;
+}
+
+/** Whether one can sign in by an electronic signature; `gost`: by one with GOST algorithms too. */
+export interface SignatureWay {
+  there: boolean;
+  gost: boolean;
+}
+
+/** A text that is to be signed as it is. */
+export interface ToSign {
+  text: string;
+  until_utc: string;
 }
 
 /** What the provider's address brought back. */

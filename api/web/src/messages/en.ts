@@ -130,6 +130,25 @@ export const en: Messages = {
     done: 'Done',
   },
 
+  signature: {
+    way: 'Sign in by electronic signature',
+    intro:
+      'The court must have tied your account to your IIN. Your key and its password do not leave this computer.',
+    first: 'Download the text.',
+    download: 'Download the text',
+    until: (time: string) => `Good until ${time}, once.`,
+    shown: 'What is signed',
+    second:
+      'Sign the file with your key in the program by which you sign documents: as CMS, with the text in it or apart.',
+    noGost: 'RSA and ECDSA keys are verified here, GOST keys are not.',
+    third: 'Choose the signature file that came of it.',
+    choose: 'Choose the signature',
+    checking: 'Verifying the signature…',
+    again: 'There is a new text now: download it and sign it.',
+    tooLarge: 'The file is too large for a signature.',
+    back: 'Sign in with a password',
+  },
+
   asking: {
     nav: 'Requests',
     title: 'Requests for access',

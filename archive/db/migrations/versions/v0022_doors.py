@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn) as second factor."""
+"""Passkeys (WebAuthn) as second factor; signing in by an electronic signature."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ def upgrade() -> None:
         sa.Column("challenge", sa.LargeBinary(), nullable=False),
         sa.Column("until_utc", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("session_sha256", "purpose", name=op.f("pk_passkey_challenges")),
+    )
+    op.create_table(
+        "signature_identities",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("iin_hmac", sa.Text(), nullable=False),
+        sa.Column("created_utc", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("used_utc", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_signature_identities_user_id")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_signature_identities")),
+        sa.UniqueConstraint("iin_hmac", name=op.f("uq_signature_identities_iin_hmac")),
+    )
+    op.create_table(
+        "signature_flows",
+        sa.Column("browser_sha256", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_utc", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until_utc", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("browser_sha256", name=op.f("pk_signature_flows")),
     )
 
 
