@@ -28,6 +28,7 @@ from api.routes import (
     live,
     marks,
     media,
+    passkeys,
     provider,
     recordings,
     requests,
@@ -38,6 +39,7 @@ from api.routes import (
     search,
     seats,
     session,
+    signature,
     texts,
     users,
     web,
@@ -55,7 +57,9 @@ API = "/api/v1"
 PARTS = (
     media,  # first: it is asked for most, and routes are tried one after the other
     session,
+    passkeys,
     provider,
+    signature,
     hearings,
     recordings,
     texts,

@@ -174,6 +174,89 @@ NOT_RECENT = Kind(
     ("Войдите ещё раз", "С вашего входа прошло много времени. Выйдите, войдите и повторите за десять минут."),
     ("Sign in again", "You signed in too long ago for this. Sign out and in, and try again within ten minutes."),
 )
+WRONG_PASSKEY = Kind(
+    400,
+    "AUTH-015",
+    ("Кілт қабылданбады", "Жауап сәйкес емес, ескірген немесе кілт сіздікі емес. Қайта бастаңыз не басқасын алыңыз."),
+    ("Ключ не принят", "Ответ не подошёл, устарел, или это не ваш ключ. Начните заново или возьмите другой."),
+    (
+        "The passkey was not accepted",
+        "Its answer does not fit or is too old, or it is not yours. Begin anew, or take another one.",
+    ),
+)
+COPIED_PASSKEY = Kind(
+    400,
+    "AUTH-016",
+    (
+        "Кілттің көшірмесі болуы мүмкін",
+        "Кілттің санауышы кері кетті. Басқа жолмен кіріп, осы кілтті өшіріңіз және сот әкімшісіне айтыңыз.",
+    ),
+    (
+        "Возможно, у ключа есть копия",
+        "Счётчик ключа пошёл назад. Войдите другим способом, удалите этот ключ и сообщите администратору суда.",
+    ),
+    (
+        "There may be a copy of this passkey",
+        "Its counter went backwards. Sign in another way, remove this passkey, and tell the court's administrator.",
+    ),
+)
+BAD_SIGNATURE = Kind(
+    400,
+    "AUTH-017",
+    (
+        "Қолтаңба сәйкес емес",
+        "Қолтаңба басқа мәтінге қойылған, өзгертілген не файл қолтаңба емес. Жаңа мәтінге қол қойыңыз.",
+    ),
+    ("Подпись не подошла", "Подпись стоит под другим текстом, изменена, или файл не подпись. Подпишите новый текст."),
+    (
+        "The signature does not hold",
+        "The signature is over another text, was altered, or the file is none. Sign the new text.",
+    ),
+    own=True,
+)
+BAD_CERTIFICATE = Kind(
+    400,
+    "AUTH-018",
+    (
+        "Сертификат қабылданбады",
+        "Сертификаттың мерзімі өткен, қайтарып алынған, қол қоюға арналмаған, ЖСН-сіз не орталығы мұнда танылмайды.",
+    ),
+    (
+        "Сертификат не принят",
+        "Сертификат просрочен, отозван, не для подписи, без ИИН или выдан центром, который здесь не признан.",
+    ),
+    (
+        "The certificate is not accepted",
+        "It has expired, was revoked, is not for signatures, names no IIN, or its authority is not known here.",
+    ),
+    own=True,
+)
+CANNOT_VERIFY = Kind(
+    400,
+    "AUTH-019",
+    (
+        "Қолтаңба мұнда тексерілмейді",
+        "Қолтаңбада ГОСТ алгоритмдері бар. RSA кілтімен қол қойыңыз не құпиясөзбен кіріңіз.",
+    ),
+    ("Эту подпись здесь не проверить", "В подписи алгоритмы ГОСТ. Подпишите ключом RSA или войдите по паролю."),
+    (
+        "This signature cannot be verified here",
+        "The signature takes GOST algorithms. Sign with an RSA key, or sign in with a password.",
+    ),
+)
+VERIFIER_AWAY = Kind(
+    503,
+    "AUTH-020",
+    (
+        "Қолтаңба қазір тексерілмейді",
+        "Құпиясөзбен кіріңіз немесе сәл кейін қайталаңыз. Қайталанса, әкімшіге айтыңыз.",
+    ),
+    ("Подпись сейчас не проверить", "Войдите по паролю или повторите позже. Если повторится, сообщите администратору."),
+    (
+        "Signatures cannot be verified now",
+        "Sign in with a password, or try again shortly. If it happens again, tell the administrator.",
+    ),
+)
 DENIED = Kind(
     403,
     "ACC-001",
@@ -296,12 +379,17 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.Throttled: THROTTLED,
     errors.Declined: DECLINED,
     errors.BadReply: BAD_REPLY,
+    errors.BadSignature: BAD_SIGNATURE,
+    errors.BadCertificate: BAD_CERTIFICATE,
+    errors.CannotVerify: CANNOT_VERIFY,
     errors.NoAccount: NO_ACCOUNT,
     errors.NoRole: NO_ROLE,
     errors.Denied: DENIED,
     errors.Gone: GONE,
     errors.NotFound: NOT_FOUND,
     errors.WrongCode: WRONG_CODE,
+    errors.CopiedPasskey: COPIED_PASSKEY,
+    errors.WrongPasskey: WRONG_PASSKEY,
     errors.WrongPassword: WRONG_PASSWORD,
     errors.PoorPassword: POOR_PASSWORD,
     errors.BadInput: BAD_INPUT,
@@ -311,6 +399,7 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.Conflict: CONFLICT,
     errors.StoreRefused: BROKEN,
     errors.ProviderAway: PROVIDER_AWAY,
+    errors.VerifierAway: VERIFIER_AWAY,
     errors.Unavailable: UNAVAILABLE,
     errors.Misconfigured: UNAVAILABLE,
     errors.TyndauError: BROKEN,
@@ -326,9 +415,7 @@ def kind_of(error: BaseException) -> Kind:
 
 def _code_of(kind: Kind) -> str:
     """What the log says of a problem of ours."""
-    if kind is PROVIDER_AWAY:
-        return "API-004"
-    return "API-001" if kind is UNAVAILABLE else "API-002"
+    return {PROVIDER_AWAY: "API-004", VERIFIER_AWAY: "API-006", UNAVAILABLE: "API-001"}.get(kind, "API-002")
 
 
 def language_of(accept_language: str) -> str:

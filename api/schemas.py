@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from archive.db.sessions import Way
 from archive.domain import revisions
 from archive.domain.access import Role
 from archive.domain.asking import MAX_DAYS
@@ -41,24 +42,8 @@ Code = Annotated[str, Field(min_length=6, max_length=32), AfterValidator(_no_nul
 
 
 class CodeGiven(Asked):
-    """Of the authenticator, or a recovery code."""
+    """Of the authenticator."""
 
-    code: Code
-
-
-# Whoever has just come from the provider gives none.
-PasswordIfAny = Annotated[str, Field(max_length=256)]
-
-
-class EnrolmentAsked(Asked):
-    """With a `code` of the second factor that I have, if I have one."""
-
-    password: PasswordIfAny = ""
-    code: Code | None = None
-
-
-class PasswordAndCode(Asked):
-    password: PasswordIfAny = ""
     code: Code
 
 
@@ -98,10 +83,11 @@ class NewPassword(Asked):
 
 
 class Me(BaseModel):
-    """`step`: what I have to do before anything opens: give a code, choose a password, set up an authenticator, accept
-    the terms of viewing.
+    """`step`: what I have to do before anything opens: give the second factor, choose a password, set up the factor,
+    accept the terms of viewing.
 
-    `by_provider`: I signed in at the provider, and may have no password here.
+    `ways`: by what, at the first and the last of these; a recovery code is good too at the first.
+    `by_provider`: I signed in at the provider. `without_password`: there or by a signature; I may have none.
     """
 
     id: UUID
@@ -112,6 +98,8 @@ class Me(BaseModel):
     csrf_token: str
     step: Literal["second_factor", "password", "enrol", "terms"] | None
     by_provider: bool = False
+    without_password: bool = False
+    ways: list[Way] = []
 
 
 class Come(BaseModel):
@@ -119,33 +107,6 @@ class Come(BaseModel):
 
     me: Me
     next: str
-
-
-class SecondFactor(BaseModel):
-    """`required`: my role cannot go without."""
-
-    enrolled: bool
-    required: bool
-    recovery_codes_left: int
-
-
-class Enrolment(BaseModel):
-    """To scan or to type into an authenticator. `qr`: rows of 0 and 1, without the quiet border."""
-
-    secret: str
-    uri: str
-    qr: list[str]
-
-
-class Enrolled(BaseModel):
-    """`recovery_codes` are shown only now."""
-
-    me: Me
-    recovery_codes: list[str]
-
-
-class RecoveryCodes(BaseModel):
-    recovery_codes: list[str]
 
 
 class Terms(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -20,13 +21,22 @@ from archive.db.playing import Playing
 from archive.db.session import Sessions, conninfo, make_sessions
 from archive.db.sessions import Limits
 from archive.domain.access import Role
-from archive.doorkeeper import Doorkeeper, Throttle
+from archive.doorkeeper import Doorkeeper
+from archive.factors import Factors
+from archive.giving import Giving
+from archive.passkeys import site_of
 from archive.provider.client import Provider
 from archive.provider.entrance import Entrance
 from archive.publish.live import Live
 from archive.second_factor import KEY_FILE, Vault
+from archive.signature.checker import Checker
+from archive.signature.entrance import SignatureEntrance
+from archive.signature.external import HttpVerifier
+from archive.signature.own import OwnVerifier
+from archive.signature.trust import Trust
 from archive.storage.port import ObjectStore
 from archive.storage.s3 import open_store
+from archive.throttle import Throttle
 from config.clock import Clock, SystemClock
 from config.settings import Settings
 
@@ -39,6 +49,8 @@ class Services:
     clock: Clock
     sessions: Sessions
     doorkeeper: Doorkeeper
+    giving: Giving
+    factors: Factors
     evidence: ObjectStore
     derived: ObjectStore
     watchers: Watchers
@@ -49,6 +61,7 @@ class Services:
     codes: Throttle  # who tries enrolment codes, by address
     terms: Terms  # of viewing
     entrance: Entrance | None  # by the provider; None where none is set
+    signature: SignatureEntrance | None  # by an electronic signature; None without roots
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -61,7 +74,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """The services of one process; nothing is connected yet.
 
     Raises:
-        Misconfigured: no database or object store is set, or what the provider's certificate is checked by.
+        Misconfigured: no database or object store is set, or a file of certificates cannot be read.
     """
     clock = clock or SystemClock()
     sessions = make_sessions(settings)
@@ -73,7 +86,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         terms_for=frozenset(map(Role, settings.api.terms_roles)),
     )
     vault = cache(lambda: Vault.load_or_create(settings.data_dir / KEY_FILE))
-    doorkeeper = Doorkeeper(sessions, clock, vault, limits, attempts=settings.api.sign_in_attempts)
+    doorkeeper = Doorkeeper(sessions, clock, limits, attempts=settings.api.sign_in_attempts)
+    giving = Giving(doorkeeper, sessions, clock, vault, site_of(settings.api.public_url))
     evidence = open_store(settings.storage, settings.storage.evidence_bucket)
     derived = open_store(settings.storage, settings.storage.derived_bucket)
     return Services(
@@ -81,6 +95,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         clock=clock,
         sessions=sessions,
         doorkeeper=doorkeeper,
+        giving=giving,
+        factors=Factors(doorkeeper, giving, sessions, clock, vault, limits),
         evidence=evidence,
         derived=derived,
         watchers=Watchers(conninfo(settings)),
@@ -91,6 +107,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         codes=Throttle(settings.api.sign_in_attempts, clock),
         terms=viewing_terms,
         entrance=_entrance(settings, sessions, clock, doorkeeper),
+        signature=_signature(settings, sessions, clock, vault, doorkeeper),
     )
 
 
@@ -99,6 +116,17 @@ def _entrance(settings: Settings, sessions: Sessions, clock: Clock, doorkeeper: 
         return None
     provider = Provider(settings.oidc, settings.api.public_url, clock)
     return Entrance(sessions, clock, provider, doorkeeper, settings.api.sign_in_attempts)
+
+
+def _signature(
+    settings: Settings, sessions: Sessions, clock: Clock, vault: Callable[[], Vault], doorkeeper: Doorkeeper
+) -> SignatureEntrance | None:
+    section, api = settings.signature, settings.api
+    if section.roots_file is None:
+        return None
+    gost = HttpVerifier(section, clock) if section.verifier_url else None
+    checker = Checker(OwnVerifier(Trust(section)), gost)
+    return SignatureEntrance(sessions, clock, checker, vault, doorkeeper, api.public_url, api.sign_in_attempts)
 
 
 async def _services(connection: HTTPConnection) -> Services:

@@ -22,6 +22,7 @@ from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
 from archive.jobs.worker import run_worker
 from archive.provider.entrance import tie, untie
+from archive.signature_cli import tie_signature, untie_signature
 from archive.staff import COMMAND_LINE
 from config.clock import SystemClock
 from config.log import configure
@@ -154,7 +155,7 @@ def user_password(username: str, password_stdin: bool) -> None:
 @user.command("reset-second-factor")
 @click.argument("username")
 def user_reset_second_factor(username: str) -> None:
-    """Take a lost authenticator off an account, recovery codes too. Ends all of the person's sessions.
+    """Take lost authenticator, passkeys and recovery codes off an account. Ends all of the person's sessions.
 
     Make sure who asks for it: from then on the password alone signs in, until a new one is set up.
 
@@ -164,6 +165,10 @@ def user_reset_second_factor(username: str) -> None:
         person = accounts.whose(session, username)
         ended = staff.reset_second_factor(session, COMMAND_LINE, person, SystemClock().utc())
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
+
+
+user.add_command(tie_signature)
+user.add_command(untie_signature)
 
 
 @click.group()

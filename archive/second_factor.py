@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -19,7 +20,8 @@ from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import constant_time
-from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from archive.domain.errors import Misconfigured
@@ -44,10 +46,11 @@ class Shown:
 
 
 class Vault:
-    """Encrypts secrets with a key of this installation."""
+    """Encrypts secrets with a key of this installation, and names what anybody could guess."""
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        self._naming = HKDF(SHA256(), 32, None, b"tyndau names").derive(base64.urlsafe_b64decode(key))
 
     @classmethod
     def load_or_create(cls, path: Path) -> Vault:
@@ -79,6 +82,10 @@ class Vault:
             raise Misconfigured(
                 f"second factors were stored with another key than this machine's {KEY_FILE}; restore that file"
             ) from error
+
+    def name_of(self, guessable: str) -> str:
+        """What stands in the database for something with few possible values: HMAC-SHA-256 by a key from this one."""
+        return hmac.new(self._naming, guessable.encode(), hashlib.sha256).hexdigest()
 
 
 def new_secret() -> bytes:

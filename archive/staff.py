@@ -151,7 +151,7 @@ def reset_password(session: Session, by: Acting, username: str, password: str, n
 def reset_second_factor(session: Session, by: Acting, person: Person, now: datetime) -> int:
     """Take a lost authenticator off an account, recovery codes too; how many sessions have ended. Raises Denied."""
     _require_not_self(by, person)
-    second_factors.remove(session, person.id)
+    second_factors.remove_all(session, person.id)
     ended = sessions.end_others(session, person.id, "", now)
     note(session, by, "user.second_factor", person.username)
     return ended

@@ -408,6 +408,16 @@ define(
     "ground: /requests?show=all",
 )
 define(
+    "API-006",
+    logging.WARNING,
+    kk="Электрондық қолтаңбалар тексерілмей тұр: қайтарып алынған сертификаттар тізімі ескі не жоқ, немесе тексеруші "
+    "сервер жауап бермейді; құпиясөзбен кіруге болады. [signature] баптауын және оның файлдарын тексеріңіз.",
+    ru="Электронные подписи не проверяются: список отозванных сертификатов устарел или отсутствует, либо не отвечает "
+    "сервер проверки; вход по паролю работает. Проверьте раздел [signature] и его файлы.",
+    en="Electronic signatures are not verified: the list of revoked certificates is old or missing, or the verifier "
+    "does not answer; passwords still work. Check the section [signature] and its files.",
+)
+define(
     "CON-001",
     logging.ERROR,
     kk="Зал пульті ашылмай тұр; жазбаға әсері жоқ. agent.console_port пен PIN баптауын тексеріңіз.",

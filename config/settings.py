@@ -81,7 +81,7 @@ class Api(Section):
     session_idle_minutes: int = Field(60, ge=1)
     session_hours: int = Field(12, ge=1)
     sign_in_attempts: int = Field(10, ge=1)  # per account and address within five minutes, then 429
-    second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with an authenticator too
+    second_factor_roles: tuple[Staff | Literal["party"], ...] = get_args(Staff)  # sign in with a second factor too
     terms_roles: tuple[Staff | Literal["party"], ...] = ("party",)  # accept the terms of viewing before anything opens
     terms_dir: Path | None = None  # the court's own terms: kk.txt, ru.txt, en.txt; other words are accepted anew
     agent_token_s: int = Field(86400, ge=2)  # life of an agent's token; a stolen one opens nothing after that
@@ -151,6 +151,31 @@ class Oidc(Section):
             raise ValueError("oidc.username_claim is an e-mail address, which changes hands; name another claim")
         if self.create_accounts and not self.roles:
             raise ValueError("oidc.create_accounts needs oidc.roles; otherwise nobody knows what the people may do")
+
+
+class Signature(Section):
+    """Signing in by an electronic signature (CMS) over a text of ours; without roots there is none."""
+
+    roots_file: Path | None = None  # PEM with the authorities' roots; a certificate that leads elsewhere is refused
+    intermediates_file: Path | None = None  # PEM with certificates below the roots, for signatures that lack them
+    crl_files: tuple[Path, ...] = ()  # the authorities' complete lists of revoked certificates; read when they change
+    crl_required: bool = True  # False: without a list that is good now people come in, and the audit log says so
+    verifier_url: str = ""  # of NCANode, for GOST signatures; what it says is believed; empty = they are refused
+    verifier_ca_file: Path | None = None  # PEM with the authority of its certificate; default: those of the machine
+    timeout_s: float = Field(10.0, gt=0, le=60)  # for each question to the verifier
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.roots_file is None:
+            if self.crl_files or self.verifier_url:
+                raise ValueError("signature.roots_file is missing; without it nobody signs in by a signature")
+            return self
+        if self.crl_required and not self.crl_files:
+            raise ValueError("signature.crl_files is empty; name the lists, or set crl_required = false")
+        url = urlsplit(self.verifier_url)
+        if self.verifier_url and url.scheme != "https" and not (url.scheme == "http" and is_loopback(url)):
+            raise ValueError("signature.verifier_url is not https; only on loopback could nobody change what it says")
+        return self
 
 
 def _check_issuer(issuer: str) -> None:
@@ -266,6 +291,7 @@ class Settings(BaseSettings):
     keeping: Keeping = Keeping()
     api: Api = Api()
     oidc: Oidc = Oidc()
+    signature: Signature = Signature()
     exports: Exports = Exports()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()
@@ -281,6 +307,14 @@ class Settings(BaseSettings):
             raise ValueError("oidc.issuer is set and api.public_url is not; the provider must know where we are")
         if own.scheme != "https" and not is_loopback(own):
             raise ValueError("api.public_url is not https; the provider's reply could be read on its way here")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_signed_names_us(self) -> Self:
+        if self.signature.roots_file is not None and not urlsplit(self.api.public_url).hostname:
+            raise ValueError(
+                "signature.roots_file is set and api.public_url is not; what people sign names this address"
+            )
         return self
 
     @classmethod

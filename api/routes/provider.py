@@ -12,15 +12,16 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import schemas as s
+from api.flow_cookies import FlowCookie, address_of
 from api.problems import language_of
 from api.routes.session import entered
-from api.services import Services, Use
+from api.services import Use
 from archive.domain.errors import BadInput, NotFound
 from archive.provider.entrance import AWAY, Entrance, Reply
 
 router = APIRouter(prefix="/session/provider", tags=["session"])
 
-COOKIE, SECURE_COOKIE = "tyndau-provider", "__Host-tyndau-provider"
+COOKIE = FlowCookie("tyndau-provider", AWAY)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -57,26 +58,18 @@ def provider(services: Use) -> s.Provider:
 def begin(asked: s.GoingAsked, request: Request, response: Response, services: Use, by: By) -> s.Going:
     """Where the browser goes to sign in; what recognises it afterwards is in a cookie of ten minutes."""
     language = language_of(request.headers.get("accept-language", ""))
-    going = by.begin(asked.next, language, _address(request))
-    response.set_cookie(
-        _cookie(services),
-        going.secret,
-        max_age=int(AWAY.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=services.secure,
-        path="/",
-    )
+    going = by.begin(asked.next, language, address_of(request))
+    COOKIE.keep(services, response, going.secret)
     return s.Going(url=going.address)
 
 
 @router.post("")
 def finish(reply: s.ProviderReply, request: Request, response: Response, services: Use, by: By) -> s.Come:
     """Begin a session with what came back from the provider; it is good once."""
-    secret = request.cookies.get(_cookie(services), "")
+    secret = COOKIE.secret(services, request)
     given = Reply(reply.state, reply.code, reply.error, reply.iss)
-    come = by.finish(given, secret, _address(request), request.headers.get("user-agent", ""))
-    response.delete_cookie(_cookie(services), path="/", secure=services.secure, httponly=True, samesite="strict")
+    come = by.finish(given, secret, address_of(request), request.headers.get("user-agent", ""))
+    COOKIE.drop(services, response)
     return s.Come(me=entered(services, response, come.opened), next=come.next_path)
 
 
@@ -106,12 +99,4 @@ async def logout_token(request: Request) -> str:
 @router.post("/logout")
 def logout(token: Annotated[str, Depends(logout_token)], request: Request, by: By) -> s.Ended:
     """The provider says that its sessions are over: ours that came from them end now (Back-Channel Logout 1.0)."""
-    return s.Ended(sessions=by.logout(token, _address(request)))
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
-
-
-def _cookie(services: Services) -> str:
-    return SECURE_COOKIE if services.secure else COOKIE
+    return s.Ended(sessions=by.logout(token, address_of(request)))

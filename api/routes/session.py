@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from api import door_schemas as d
 from api import schemas as s
+from api.flow_cookies import address_of
 from api.guard import Entering, Who, cookie_name
 from api.services import Services, Use
 from archive.db import people
-from archive.db.sessions import SignedIn
+from archive.db.passkeys import Passkey
+from archive.db.sessions import SignedIn, Step, Through, Way
 from archive.domain.wall import iso
 from archive.doorkeeper import Opened
 from archive.second_factor import qr_rows
@@ -22,15 +25,15 @@ def sign_in(asked: s.SignIn, request: Request, response: Response, services: Use
 
     Where a `step` is left it opens nothing but that.
     """
-    address = request.client.host if request.client else "unknown"
     client = request.headers.get("user-agent", "")
-    return entered(services, response, services.doorkeeper.sign_in(asked.username, asked.password, address, client))
+    opened = services.doorkeeper.sign_in(asked.username, asked.password, address_of(request), client)
+    return entered(services, response, opened)
 
 
 @router.get("")
-def me(who: Entering) -> s.Me:
+def me(who: Entering, services: Use) -> s.Me:
     """Who is signed in, or on the way to it."""
-    return _me(who)
+    return _me(who, services)
 
 
 @router.delete("", status_code=204)
@@ -41,44 +44,53 @@ def sign_out(who: Entering, response: Response, services: Use) -> None:
 
 
 @router.post("/second-factor")
-def second_factor(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Me:
-    """Go on with signing in: a code of the authenticator, or a recovery code."""
-    return entered(services, response, services.doorkeeper.second_factor(who, asked.code))
+def second_factor(asked: d.ProofGiven, who: Entering, response: Response, services: Use) -> s.Me:
+    """Go on with signing in: a code of the authenticator, a recovery code, or what a passkey has signed."""
+    giving = services.giving
+    return entered(services, response, giving.give(who, giving.proof(who, asked.code, asked.signed)))
 
 
 @router.get("/second-factor")
-def my_second_factor(who: Who, services: Use) -> s.SecondFactor:
-    """Whether I have a second factor, and have to."""
-    found = services.doorkeeper.standing(who)
-    return s.SecondFactor(
-        enrolled=found.enrolled, required=found.required, recovery_codes_left=found.recovery_codes_left
+def my_second_factor(who: Who, services: Use) -> d.SecondFactor:
+    """What second factors I have, and whether I have to."""
+    found = services.factors.standing(who)
+    return d.SecondFactor(
+        enrolled=found.authenticator or bool(found.passkeys),
+        required=found.required,
+        recovery_codes_left=found.recovery_codes_left,
+        authenticator=found.authenticator,
+        passkeys=[_passkey(one) for one in found.passkeys],
+        passkeys_possible=found.possible,
     )
 
 
 @router.delete("/second-factor", status_code=204)
-def remove_second_factor(asked: s.PasswordAndCode, who: Who, services: Use) -> None:
-    """Go without a second factor, where my role may."""
-    services.doorkeeper.remove_second_factor(who, asked.password, asked.code)
+def remove_authenticator(asked: d.TakingAway, who: Who, services: Use) -> None:
+    """Go on without the authenticator; without any second factor, where my role may. My other sessions end."""
+    proof = services.giving.proof(who, asked.code, asked.signed)
+    services.factors.remove_authenticator(who, asked.password, proof)
 
 
 @router.post("/second-factor/enrolment")
-def begin_enrolment(asked: s.EnrolmentAsked, who: Entering, services: Use) -> s.Enrolment:
+def begin_enrolment(asked: d.SettingUp, who: Entering, services: Use) -> d.Enrolment:
     """A new secret for my authenticator; it takes effect with its first code."""
-    shown = services.doorkeeper.begin_enrolment(who, asked.password, asked.code or "")
-    return s.Enrolment(secret=shown.secret, uri=shown.uri, qr=list(qr_rows(shown.uri)))
+    proof = services.giving.proof(who, asked.code, asked.signed)
+    shown = services.factors.begin_authenticator(who, asked.password, proof)
+    return d.Enrolment(secret=shown.secret, uri=shown.uri, qr=list(qr_rows(shown.uri)))
 
 
 @router.put("/second-factor/enrolment")
-def finish_enrolment(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> s.Enrolled:
+def finish_enrolment(asked: s.CodeGiven, who: Entering, response: Response, services: Use) -> d.Enrolled:
     """Take the new secret into use with its first code; my other sessions end, and I get ten recovery codes."""
-    opened, codes = services.doorkeeper.finish_enrolment(who, asked.code)
-    return s.Enrolled(me=entered(services, response, opened), recovery_codes=codes)
+    opened, codes = services.factors.finish_authenticator(who, asked.code)
+    return d.Enrolled(me=entered(services, response, opened), recovery_codes=codes)
 
 
 @router.post("/recovery-codes")
-def new_recovery_codes(asked: s.CodeGiven, who: Who, services: Use) -> s.RecoveryCodes:
+def new_recovery_codes(asked: d.ProofGiven, who: Who, services: Use) -> d.RecoveryCodes:
     """Ten new recovery codes instead of the old ones."""
-    return s.RecoveryCodes(recovery_codes=services.doorkeeper.new_recovery_codes(who, asked.code))
+    proof = services.giving.proof(who, asked.code, asked.signed)
+    return d.RecoveryCodes(recovery_codes=services.factors.new_recovery_codes(who, proof))
 
 
 @router.put("/password")
@@ -136,10 +148,10 @@ def entered(services: Services, response: Response, opened: Opened) -> s.Me:
     response.set_cookie(
         cookie_name(services), opened.token, httponly=True, samesite="strict", secure=services.secure, path="/"
     )
-    return _me(opened.signed_in)
+    return _me(opened.signed_in, services)
 
 
-def _me(who: SignedIn) -> s.Me:
+def _me(who: SignedIn, services: Services) -> s.Me:
     return s.Me.model_validate(
         {
             "id": who.person.id,
@@ -149,6 +161,19 @@ def _me(who: SignedIn) -> s.Me:
             "language": who.person.language,
             "csrf_token": who.csrf_token,
             "step": who.step,
-            "by_provider": who.by_provider,
+            "by_provider": who.through is Through.PROVIDER,
+            "without_password": who.without_password,
+            "ways": _ways(who, services),
         }
     )
+
+
+def _passkey(one: Passkey) -> d.Passkey:
+    used = iso(one.used_utc) if one.used_utc else None
+    return d.Passkey(id=one.id, name=one.name, created_utc=iso(one.created_utc), used_utc=used)
+
+
+def _ways(who: SignedIn, services: Services) -> list[Way]:
+    """By what the next step is done: what the person has, or could set up."""
+    choice = who.ways if who.step is Step.SECOND_FACTOR else tuple(Way) if who.step is Step.ENROL else ()
+    return [one for one in choice if one is not Way.PASSKEY or services.giving.possible]

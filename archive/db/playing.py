@@ -18,16 +18,17 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.types import TypeEngine
 
+from archive.db import second_factors
 from archive.db import tables as t
 from archive.db.hearings import Standing, standing_columns, standing_of
 from archive.db.people import Person
 from archive.db.recordings import CopiedFile, copied_file_of
-from archive.db.sessions import Limits, SignedIn, lives, step_of, terms_step
+from archive.db.sessions import Limits, SignedIn, lives, step_of, terms_step, through_of
 from archive.domain.access import AccessClass, Role
 from archive.domain.marks import Mark, Picture, Sound
 
@@ -160,10 +161,10 @@ def _query() -> Select[Any]:
             t.Session.created_utc,
             t.Session.used_utc,
             t.Session.second_utc,
-            t.Session.issuer.is_not(None).label("by_provider"),
+            t.Session.issuer,
             t.User.must_change_password,
             t.User.terms,
-            t.SecondFactor.secret.is_not(None).label("enrolled"),
+            or_(second_factors.has_authenticator(), second_factors.has_passkey()).label("enrolled"),
             t.Recording.destroyed_utc,
             select(func.jsonb_agg(told)).where(*holding).scalar_subquery().label("marks"),
             copy.marks.label("concealed"),
@@ -189,11 +190,11 @@ def _answer(row: Any, limits: Limits) -> Answer:
     person = Person(
         row.user_id, row.user_username, row.user_display_name, Role(row.user_role), row.user_court_id, row.user_language
     )
-    by_provider = row.by_provider
-    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, by_provider, limits)
+    through = through_of(row.issuer)
+    step = step_of(row.second_utc, row.must_change_password, row.enrolled, person.role, through, limits)
     step = step or terms_step(row.terms, person.role, limits)
     return Answer(
-        SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, by_provider),
+        SignedIn(row.token_sha256, person, row.csrf_token, row.created_utc, row.used_utc, step, through),
         replace(standing_of(row), destroyed=row.destroyed_utc is not None),
         tuple(_mark(*told) for told in row.marks or ()),
         row.concealed,

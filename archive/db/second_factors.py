@@ -1,4 +1,4 @@
-"""Second factors in the catalogue: encrypted secrets, the last code used, recovery codes by their SHA-256."""
+"""Second factors in the catalogue: authenticators' secrets, encrypted; the last code; recovery codes by SHA-256."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from archive.db import door_tables as d
+from archive.db import passkeys
 from archive.db import tables as t
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A person's second factor; `secret` and `pending` are encrypted, null = none."""
+    """A person's authenticator; `secret` and `pending` are encrypted, null = none."""
 
     secret: str | None = None
     pending: str | None = None
@@ -29,6 +31,26 @@ def factor(session: Session, person: uuid.UUID, *, hold: bool = False) -> Factor
     query = select(t.SecondFactor).where(t.SecondFactor.user_id == person)
     row = session.scalar(query.with_for_update() if hold else query)
     return Factor(row.secret, row.pending, row.since_utc, row.last_step) if row else Factor()
+
+
+def has_authenticator() -> ColumnElement[bool]:
+    """A condition on `second_factors`, joined to `users` where there is a row."""
+    return t.SecondFactor.secret.is_not(None)
+
+
+def has_passkey() -> ColumnElement[bool]:
+    """A condition on `users`."""
+    return exists().where(d.Passkey.user_id == t.User.id)
+
+
+def hold(session: Session, person: uuid.UUID) -> None:
+    """Nobody else changes what second factors a person has until the transaction ends."""
+    session.execute(select(t.User.id).where(t.User.id == person).with_for_update(key_share=True))
+
+
+def enrolled(session: Session, person: uuid.UUID) -> bool:
+    """Whether a person has a second factor."""
+    return factor(session, person).secret is not None or bool(passkeys.of(session, person))
 
 
 def set_pending(session: Session, person: uuid.UUID, pending: str) -> None:
@@ -51,10 +73,16 @@ def use_step(session: Session, person: uuid.UUID, step: int) -> None:
     session.execute(update(t.SecondFactor).where(t.SecondFactor.user_id == person).values(last_step=step))
 
 
-def remove(session: Session, person: uuid.UUID) -> None:
-    """No second factor and no recovery codes any more."""
-    session.execute(delete(t.RecoveryCode).where(t.RecoveryCode.user_id == person))
+def remove_authenticator(session: Session, person: uuid.UUID) -> None:
+    """No authenticator any more."""
     session.execute(delete(t.SecondFactor).where(t.SecondFactor.user_id == person))
+
+
+def remove_all(session: Session, person: uuid.UUID) -> None:
+    """No second factor of any kind and no recovery codes any more."""
+    set_recovery_codes(session, person, ())
+    passkeys.remove_all(session, person)
+    remove_authenticator(session, person)
 
 
 def set_recovery_codes(session: Session, person: uuid.UUID, hashes: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from archive.db import second_factors
 from archive.db import tables as t
 from archive.db.people import Person, person_of
 from archive.domain.access import Role
@@ -23,17 +24,35 @@ _CLIENT_CHARS = 200
 class Step(StrEnum):
     """What a person has to do before a session opens anything."""
 
-    SECOND_FACTOR = "second_factor"  # give a code of the authenticator
+    SECOND_FACTOR = "second_factor"  # give a code of the authenticator, a passkey's signature or a recovery code
     PASSWORD = "password"  # noqa: S105 -- choose an own one: somebody else has set this one
-    ENROL = "enrol"  # set up an authenticator: the role needs one
+    ENROL = "enrol"  # set up an authenticator or a passkey: the role needs one
     TERMS = "terms"  # accept the terms of viewing
+
+
+SIGNATURE = "urn:tyndau:signature"  # stands where a provider's address would, for who came by a signature
+
+
+class Through(StrEnum):
+    """Which door a session came through."""
+
+    PASSWORD = "password"  # noqa: S105
+    PROVIDER = "provider"
+    SIGNATURE = "signature"
+
+
+class Way(StrEnum):
+    """By what a person gives the second factor."""
+
+    AUTHENTICATOR = "authenticator"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A living session and whose it is; with a `step` left it opens nothing but that step.
 
-    `by_provider`: the person signed in at the provider, and may have no password.
+    `ways`: by what the person can give the second factor.
     """
 
     token_sha256: str
@@ -42,7 +61,13 @@ class SignedIn:
     created_utc: datetime
     used_utc: datetime
     step: Step | None = None
-    by_provider: bool = False
+    through: Through = Through.PASSWORD
+    ways: tuple[Way, ...] = ()
+
+    @property
+    def without_password(self) -> bool:
+        """Whether the person has proved to be it in another way, and may have no password."""
+        return self.through is not Through.PASSWORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +83,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The provider from which a session came, who it is there, and its own session's name if it gives one."""
+    """The provider from which a session came, who it is there, and its own session's name if it gives one.
+
+    Of an electronic signature: SIGNATURE, and the certificate's SHA-256.
+    """
 
     issuer: str
     subject: str
@@ -123,17 +151,17 @@ def renew(session: Session, old: str, token_sha256: str, csrf_token: str, now: d
 def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -> SignedIn | None:
     """The session of a token unless it ended, idled too long, grew too old, or its account is disabled."""
     found = session.execute(
-        select(t.Session, t.User, t.SecondFactor.secret)
+        select(t.Session, t.User, second_factors.has_authenticator(), second_factors.has_passkey())
         .join(t.User, t.User.id == t.Session.user_id)
         .outerjoin(t.SecondFactor, t.SecondFactor.user_id == t.User.id)
         .where(t.Session.token_sha256 == token_sha256, *lives(now - limits.idle, now - limits.absolute))
     ).first()
     if found is None:
         return None
-    row, user, secret = found
-    by_provider = row.issuer is not None
-    role = Role(user.role)
-    step = step_of(row.second_utc, user.must_change_password, secret is not None, role, by_provider, limits)
+    row, user, *has = found
+    ways = tuple(way for way, there in zip(Way, has, strict=True) if there)
+    through, role = through_of(row.issuer), Role(user.role)
+    step = step_of(row.second_utc, user.must_change_password, bool(ways), role, through, limits)
     step = step or terms_step(user.terms, role, limits)
     return SignedIn(
         row.token_sha256,
@@ -142,19 +170,27 @@ def living(session: Session, token_sha256: str, now: datetime, limits: Limits) -
         row.created_utc,
         row.used_utc,
         step,
-        by_provider=by_provider,
+        through=through,
+        ways=ways,
     )
 
 
+def through_of(issuer: str | None) -> Through:
+    """Which door a session came through, by its row."""
+    if issuer is None:
+        return Through.PASSWORD
+    return Through.SIGNATURE if issuer == SIGNATURE else Through.PROVIDER
+
+
 def step_of(
-    second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, by_provider: bool, limits: Limits
+    second_utc: datetime | None, must_change: bool, enrolled: bool, role: Role, through: Through, limits: Limits
 ) -> Step | None:
     """What is left to do in a session: its own time of the second factor, and what is true of its account."""
     if enrolled and second_utc is None:
         return Step.SECOND_FACTOR
-    if must_change and not by_provider:
+    if must_change and through is Through.PASSWORD:
         return Step.PASSWORD
-    if by_provider and second_utc is not None:  # the provider has seen to it: none of our own is needed
+    if through is Through.PROVIDER and second_utc is not None:  # the provider has seen to it: none of our own is needed
         return None
     return Step.ENROL if not enrolled and role in limits.second_factor else None
 

@@ -2,17 +2,19 @@
 
 TyndauError
 ├── BadInput            what was asked cannot be done as asked (a file, an address, an option)
+│   └── Unproved        who is signed in does not prove to be it
 ├── NotFound            no such thing, or none that the caller may know of
 ├── Gone                it was here and was destroyed by rule; the caller may know that
 ├── Denied              the caller may know of it but may not do this
-│   └── NotLetIn        who comes from the provider does not come in; says for the log why
+│   └── NotLetIn        who comes from the provider or with a signature does not come in; says for the log why
 ├── NotSignedIn         nobody is signed in, or the name or password is wrong
 ├── Throttled           too many tries; carries how long to wait
 ├── Conflict            it is in another state than the request assumes
 ├── Unavailable         a server or device does not answer; trying again later may help
 │   ├── StoreUnavailable
 │   ├── DatabaseUnavailable
-│   └── ProviderAway
+│   ├── ProviderAway
+│   └── VerifierAway
 ├── StoreRefused        the object store answered no (write-once, lock, rights)
 ├── Damaged             bytes are not what they should be: torn, altered, of the wrong kind
 └── Misconfigured       settings, missing extras, missing programs
@@ -44,7 +46,7 @@ class Denied(TyndauError):
 
 
 class NotLetIn(Denied):
-    """Whoever comes from the provider does not come in. `why` is one word for the audit log."""
+    """Whoever comes from the provider or with a signature does not come in. `why` is one word for the audit log."""
 
     def __init__(self, message: str, why: str) -> None:
         super().__init__(message)
@@ -59,6 +61,18 @@ class BadReply(NotLetIn):
     """What came back from the provider cannot be trusted, or belongs to another sign-in."""
 
 
+class BadSignature(NotLetIn):
+    """An electronic signature that does not hold, or is not over the text that was to be signed."""
+
+
+class BadCertificate(NotLetIn):
+    """The certificate of an electronic signature is not accepted."""
+
+
+class CannotVerify(NotLetIn):
+    """Nobody here can reckon the algorithms of an electronic signature."""
+
+
 class NoAccount(NotLetIn):
     """The person has no account here, or it is disabled."""
 
@@ -67,11 +81,27 @@ class NoRole(NotLetIn):
     """The provider gives the person no role or court that is known here."""
 
 
-class WrongCode(BadInput):
+class Unproved(BadInput):
+    """Somebody who is signed in does not prove to be that person. `why` is one word for the audit log, or none."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class WrongCode(Unproved):
     """A code of an authenticator, or a recovery code, that is not good (any more)."""
 
 
-class WrongPassword(BadInput):
+class WrongPasskey(Unproved):
+    """What a passkey has signed is not good (any more), or it is not this person's passkey."""
+
+
+class CopiedPasskey(WrongPasskey):
+    """A passkey counts less uses than it had already: there may be two of it."""
+
+
+class WrongPassword(Unproved):
     """A person who is signed in gave a wrong password."""
 
 
@@ -113,6 +143,10 @@ class DatabaseUnavailable(Unavailable):
 
 class ProviderAway(Unavailable):
     """The provider at which people sign in does not answer, or not as it should."""
+
+
+class VerifierAway(Unavailable):
+    """Whether a signature holds cannot be known now: the verifier or a list of revoked certificates is away."""
 
 
 class StoreRefused(TyndauError):

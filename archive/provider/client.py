@@ -16,8 +16,9 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import Token
 
 from archive.domain.errors import BadReply, Misconfigured, ProviderAway
+from archive.door import MOST_AT_ONCE, Door
 from archive.provider import tokens
-from archive.provider.door import MOST_AT_ONCE, Door, may_be_asked
+from archive.provider.door import door_of, may_be_asked
 from archive.provider.tokens import Expected, Logout
 from config.clock import Clock
 from config.settings import Oidc
@@ -107,7 +108,7 @@ class Provider:
         self.settings = settings
         self._own = public_url.rstrip("/")
         self._clock = clock
-        self._door = Door(settings, clock)
+        self._door = door_of(settings, clock)
         self._metadata = Kept(self._fetch_metadata, clock)
         self._keys = Kept(self._fetch_keys, clock)
 

@@ -25,10 +25,11 @@ from archive.db.session import Sessions
 from archive.db.sessions import Origin
 from archive.domain.access import Role
 from archive.domain.errors import BadReply, Declined, NoAccount, NoRole, NotFound, NotLetIn
-from archive.doorkeeper import Begun, Doorkeeper, Opened, Throttle, token_sha256
+from archive.doorkeeper import Begun, Doorkeeper, Opened, token_sha256
 from archive.provider.client import Asking, Provider
 from archive.provider.said import Said, court_of, role_of, said_of
 from archive.provider.tokens import LEEWAY_S, LOGOUT_AGE
+from archive.throttle import Throttle
 from config.clock import Clock
 
 AWAY = timedelta(minutes=10)  # so long a person may take at the provider

@@ -141,6 +141,10 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session/second-factor/enrolment"): "own session",
     ("PUT", "/api/v1/session/second-factor/enrolment"): "own session",
     ("POST", "/api/v1/session/recovery-codes"): "own session",
+    ("POST", "/api/v1/session/passkeys/challenge"): "own session",
+    ("POST", "/api/v1/session/passkeys/registration"): "own session",
+    ("PUT", "/api/v1/session/passkeys/registration"): "own session",
+    ("DELETE", "/api/v1/session/passkeys/{passkey}"): "own session",
     ("PUT", "/api/v1/session/password"): "own session",
     ("GET", "/api/v1/session/devices"): "own session",
     ("DELETE", "/api/v1/session/devices"): "own session",
@@ -150,6 +154,9 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session/provider/flows"): "sign-in",
     ("GET", "/api/v1/session/provider/leaving"): "public",
     ("POST", "/api/v1/session/provider/logout"): FROM_PROVIDER,
+    ("GET", "/api/v1/session/signature"): "public",
+    ("POST", "/api/v1/session/signature"): "sign-in",
+    ("POST", "/api/v1/session/signature/flows"): "sign-in",
     ("GET", "/api/v1/hearings"): "filtered in SQL",
     ("GET", "/api/v1/hearings/{hearing}"): (HEARING, Action.LIST),
     ("POST", "/api/v1/hearings/{hearing}/commands"): "per kind, below",
@@ -274,7 +281,7 @@ def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
-    values["{request}"] = values["{grant}"] = NOBODY
+    values["{request}"] = values["{grant}"] = values["{passkey}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     values["{user}"] = values["{proposal}"] = NOBODY
     values["{hold}"] = values["{destruction}"] = NOBODY

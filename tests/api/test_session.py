@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 
 from api.app import create_app
@@ -16,8 +15,8 @@ from archive.db import audit, people, tables
 from archive.db.sessions import Limits
 from archive.domain.access import Role
 from archive.domain.errors import BadInput, Conflict, NotSignedIn, Throttled
-from archive.doorkeeper import Doorkeeper, Throttle, token_sha256
-from archive.second_factor import Vault
+from archive.doorkeeper import Doorkeeper, token_sha256
+from archive.throttle import Throttle
 from config.settings import Api, Settings
 from tests.api.conftest import Running
 from tests.api.test_access import FROM_PROVIDER, ROUTES, fill
@@ -51,7 +50,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def doorkeeper(running: Running, clock: HandClock) -> Doorkeeper:
     limits = Limits(idle=timedelta(minutes=60), absolute=timedelta(hours=12))
-    return Doorkeeper(running.services.sessions, clock, lambda: Vault(Fernet.generate_key()), limits, attempts=3)
+    return Doorkeeper(running.services.sessions, clock, limits, attempts=3)
 
 
 def test_sign_in_tells_who_i_am_and_sign_out_ends_it(court: Court, as_: As) -> None:

@@ -12,14 +12,17 @@ import pytest
 from sqlalchemy import select
 
 from archive import accounts
-from archive.db import second_factors
+from archive.db import passkeys, second_factors, signatures
 from archive.db import tables as t
+from archive.db.passkeys import NewPasskey
 from archive.db.session import Sessions
 from archive.db.sessions import NewSession, insert_session
 from archive.domain.access import Role
 from archive.jobs.defer import defer
+from archive.second_factor import Vault
 from config.settings import Settings
 from tests.archive.test_jobs import environment
+from tests.authority import new_iin
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOWN = {"TYNDAU_DATABASE__URL": "postgresql://x:y@127.0.0.1:1/z", "TYNDAU_STORAGE__ENDPOINT": "127.0.0.1:1"}
@@ -62,6 +65,7 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
         session.add(t.SecondFactor(user_id=user, secret="x", since_utc=now))
         session.flush()
         second_factors.set_recovery_codes(session, user, ["0" * 64])
+        assert passkeys.add(session, user, NewPasskey(b"id", b"key", 0), "Blue key", now)
     lost = tyndau("user", "reset-second-factor", "Asel", env=environment(database))
     assert (lost.returncode, lost.stdout) == (0, "asel signs in without a second factor; 1 sessions have ended.\n")
     words = ("user", "password", "asel", "--password-stdin")
@@ -69,6 +73,7 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
     with sessions() as session:
         assert second_factors.factor(session, user) == second_factors.Factor()
         assert second_factors.recovery_codes_left(session, user) == 0
+        assert passkeys.of(session, user) == []
         assert session.get_one(t.User, user).must_change_password
         assert accounts.authenticate(session, "asel", "another horse battery").id == user
         assert session.scalars(select(t.Session.ended_utc)).one() is not None
@@ -95,6 +100,28 @@ def test_a_court_comes_in_by_a_document_and_lets_its_system_call(database: Setti
     gone = tyndau("token", "revoke", listed.split()[0], env=environment(database))
     assert gone.stdout == "Төрелік may not call any more.\n"
     assert "revoked" in tyndau("token", "list", env=environment(database)).stdout
+
+
+def test_accounts_are_tied_to_a_number_and_untied(database: Settings, sessions: Sessions, tmp_path: Path) -> None:
+    env = {**environment(database), "TYNDAU_DATA_DIR": str(tmp_path)}
+    with sessions.begin() as session:
+        user = accounts.add_user(session, username="dana", password=None, display_name="Дана", role=Role.PARTY)
+    words = ("user", "tie-signature", "Dana", "--iin-stdin")
+    wrong = tyndau(*words, env=env, typed="900101000000\n")
+    assert (wrong.returncode, "twelve digits" in wrong.stderr, "900101" in wrong.stderr) == (1, True, False)
+    done = tyndau(*words, env=env, typed=f"{new_iin(7)}\n")
+    assert (done.returncode, done.stdout) == (0, "dana may sign in by an electronic signature.\n"), done.stderr
+    known_as = Vault.load_or_create(tmp_path / "second-factor.key").name_of(new_iin(7))
+    with sessions() as session:
+        person = signatures.whose(session, known_as)
+        assert person is not None
+        assert person.id == user
+        assert new_iin(7) not in str([row.data for row in session.scalars(select(t.Audit))])
+    again = tyndau(*words, env=env, typed=f"{new_iin(8)}\n")
+    assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
+    gone = tyndau("user", "untie-signature", "dana", env=env)
+    assert gone.stdout == "dana does not sign in by a signature any more; 0 sessions have ended.\n"
+    assert tyndau("user", "untie-signature", "dana", env=env).returncode == 1
 
 
 def test_accounts_are_tied_to_a_provider_and_untied(database: Settings, sessions: Sessions) -> None:

@@ -559,7 +559,7 @@ def test_a_first_sign_in_goes_through_all_steps(
     page.locator("input[name=code]").press("Enter")
     expect(page.locator("#content").get_by_role("alert")).to_contain_text("Код қате")
     page.reload()  # the step waits
-    page.get_by_role("button", name="Қосалқы кодпен кіру").click()
+    page.get_by_role("button", name="Қосалқы кодты пайдалану").click()
     page.locator("input[name=recovery]").fill(kept[0].lower())
     page.locator("input[name=recovery]").press("Enter")
     page.get_by_role("link", name=re.compile("Тіркелгі")).click()

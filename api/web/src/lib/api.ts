@@ -5,6 +5,7 @@ import type {
   CommandState,
   CourtRequest,
   Device,
+  Enrolled,
   Enrolment,
   Export,
   ExportKind,
@@ -15,7 +16,10 @@ import type {
   MarkAsked,
   Me,
   Page,
+  PasskeyMade,
+  PasskeyOptions,
   Problem,
+  Proof,
   Provider,
   ProviderReply,
   Recording,
@@ -24,6 +28,8 @@ import type {
   Room,
   SearchAnswer,
   SecondFactor,
+  SignatureWay,
+  ToSign,
   Terms,
   Transcript,
   Wants,
@@ -128,23 +134,36 @@ export const api = {
   comeFromProvider: (reply: ProviderReply) =>
     ask<{ me: Me; next: string }>('POST', address('/session/provider'), { body: reply }),
   leavingProvider: () => get<{ url: string | null }>('/session/provider/leaving'),
+  signature: (signal?: AbortSignal) => get<SignatureWay>('/session/signature', {}, signal),
+  textToSign: () => ask<ToSign>('POST', address('/session/signature/flows'), { body: {} }),
+  /** `signature`: the file's bytes in base64. */
+  bringSignature: (signature: string) =>
+    ask<Me>('POST', address('/session/signature'), { body: { signature } }),
   signOut: () => ask<void>('DELETE', address('/session')),
-  giveCode: (code: string) => ask<Me>('POST', address('/session/second-factor'), { body: { code } }),
+  prove: (proof: Proof) => ask<Me>('POST', address('/session/second-factor'), { body: proof }),
   changePassword: (current: string, password: string) =>
     ask<Me>('PUT', address('/session/password'), { body: { current, new: password } }),
   terms: (signal?: AbortSignal) => get<Terms>('/session/terms', {}, signal),
   acceptTerms: (version: string) => ask<Me>('PUT', address('/session/terms'), { body: { version } }),
   secondFactor: (signal?: AbortSignal) => get<SecondFactor>('/session/second-factor', {}, signal),
-  beginEnrolment: (password: string, code: string | null) =>
-    ask<Enrolment>('POST', address('/session/second-factor/enrolment'), { body: { password, code } }),
+  beginEnrolment: (password: string, proof: Proof) =>
+    ask<Enrolment>('POST', address('/session/second-factor/enrolment'), { body: { password, ...proof } }),
   finishEnrolment: (code: string) =>
-    ask<{ me: Me; recovery_codes: string[] }>('PUT', address('/session/second-factor/enrolment'), {
-      body: { code },
+    ask<Enrolled>('PUT', address('/session/second-factor/enrolment'), { body: { code } }),
+  removeAuthenticator: (password: string, proof: Proof) =>
+    ask<void>('DELETE', address('/session/second-factor'), { body: { password, ...proof } }),
+  newRecoveryCodes: (proof: Proof) =>
+    ask<{ recovery_codes: string[] }>('POST', address('/session/recovery-codes'), { body: proof }),
+  passkeyChallenge: () =>
+    ask<{ options: PasskeyOptions }>('POST', address('/session/passkeys/challenge'), { body: {} }),
+  beginPasskey: (password: string, proof: Proof) =>
+    ask<{ options: PasskeyOptions }>('POST', address('/session/passkeys/registration'), {
+      body: { password, ...proof },
     }),
-  removeSecondFactor: (password: string, code: string) =>
-    ask<void>('DELETE', address('/session/second-factor'), { body: { password, code } }),
-  newRecoveryCodes: (code: string) =>
-    ask<{ recovery_codes: string[] }>('POST', address('/session/recovery-codes'), { body: { code } }),
+  finishPasskey: (name: string, passkey: PasskeyMade) =>
+    ask<Enrolled>('PUT', address('/session/passkeys/registration'), { body: { name, passkey } }),
+  removePasskey: (id: string, password: string, proof: Proof) =>
+    ask<void>('DELETE', address(`/session/passkeys/${part(id)}`), { body: { password, ...proof } }),
   devices: (signal?: AbortSignal) => get<Device[]>('/session/devices', {}, signal),
   endDevice: (id: string) => ask<void>('DELETE', address(`/session/devices/${part(id)}`)),
   endOtherDevices: () => ask<{ sessions: number }>('DELETE', address('/session/devices')),

@@ -92,10 +92,18 @@ class Session {
   async signIn(username: string, password: string): Promise<void> {
     const me = await api.signIn(username, password);
     this.password = password;
-    this.#enter(me);
+    this.#come(me);
+  }
+
+  /** `signature`: the file's bytes in base64. */
+  async signInBySignature(signature: string): Promise<void> {
+    this.#come(await api.bringSignature(signature));
+  }
+
+  #come(me: Me): void {
     this.expired = this.left = false;
     this.failure = null;
-    if (!me.step) this.#arrive();
+    this.proceed(me);
   }
 
   /** A step was done; go on to the next, or in. */

@@ -15,13 +15,29 @@ export interface Me {
   csrf_token: string;
   /** What is left to do before anything opens. */
   step: Step | null;
-  /** Signed in at the provider; there may be no password here. */
+  /** Signed in at the provider. */
   by_provider: boolean;
+  /** Signed in there or by a signature; there may be no password here. */
+  without_password: boolean;
+  /** By what the second factor is given, or can be set up. */
+  ways: Way[];
 }
 
 /** Where one can sign in too; `there` false: nowhere. */
 export interface Provider extends Named {
   there: boolean;
+}
+
+/** Whether one can sign in by an electronic signature; `gost`: by one with GOST algorithms too. */
+export interface SignatureWay {
+  there: boolean;
+  gost: boolean;
+}
+
+/** A text that is to be signed as it is. */
+export interface ToSign {
+  text: string;
+  until_utc: string;
 }
 
 /** What the provider's address brought back. */
@@ -42,17 +58,67 @@ export interface Terms {
   accepted_utc: string | null;
 }
 
+export type Way = 'authenticator' | 'passkey';
+
 export interface SecondFactor {
   enrolled: boolean;
   required: boolean;
   recovery_codes_left: number;
+  authenticator: boolean;
+  passkeys: Passkey[];
+  /** Whether browsers know passkeys at this address. */
+  passkeys_possible: boolean;
 }
+
+export interface Passkey {
+  id: string;
+  name: string;
+  created_utc: string;
+  used_utc: string | null;
+}
+
+interface Descriptor {
+  id: string;
+  type: 'public-key';
+  transports?: string[];
+}
+
+/** What a browser is asked about passkeys (JSON of WebAuthn); what is not named here goes through as it is. */
+export interface PasskeyOptions {
+  challenge: string;
+  user?: { id: string; name: string; displayName: string };
+  excludeCredentials?: Descriptor[];
+  allowCredentials?: Descriptor[];
+}
+
+export interface PasskeyMade {
+  id: string;
+  rawId: string;
+  type: 'public-key';
+  response: { clientDataJSON: string; attestationObject: string; transports: string[] };
+}
+
+export interface PasskeySigned {
+  id: string;
+  rawId: string;
+  type: 'public-key';
+  response: { clientDataJSON: string; authenticatorData: string; signature: string };
+}
+
+/** A second factor as it is given; empty where there is none to give. */
+export type Proof = { code?: string } | { passkey: PasskeySigned };
 
 /** `qr`: rows of 0 and 1, without the quiet border. */
 export interface Enrolment {
   secret: string;
   uri: string;
   qr: string[];
+}
+
+/** A second factor is set up; `recovery_codes` are shown only now. */
+export interface Enrolled {
+  me: Me;
+  recovery_codes: string[];
 }
 
 export interface Device {
