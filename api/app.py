@@ -25,6 +25,7 @@ from api.routes import (
     live,
     marks,
     media,
+    notices,
     provider,
     recordings,
     requests,
@@ -63,6 +64,7 @@ PARTS = (
     enrolment,
     glossary,
     requests,
+    notices,
     schedule,
 )
 

@@ -46,6 +46,11 @@ def credentials(session: Session, username: str) -> Credentials | None:
     return Credentials(person_of(row), row.password_hash) if row else None
 
 
+def person_by_id(session: Session, person: uuid.UUID) -> Person:
+    """Whose account this is."""
+    return person_of(session.get_one(t.User, person, populate_existing=True))
+
+
 def insert_person(
     session: Session,
     *,

@@ -180,6 +180,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/requests/{request}/decision"): "grant, in test_requests",
     ("GET", "/api/v1/hearings/{hearing}/grants"): (HEARING, Action.REQUESTS),
     ("POST", "/api/v1/grants/{grant}/revocation"): "grant, in test_requests",
+    ("GET", "/api/v1/notices"): "one's own, in test_notices",
+    ("GET", "/api/v1/notices/{notice}"): "one's own, in test_notices",
+    ("POST", "/api/v1/notices/{notice}/reading"): "one's own, in test_notices",
+    ("POST", "/api/v1/notices/reading"): "one's own, in test_notices",
+    ("GET", "/api/v1/contact"): "one's own, in test_notices",
+    ("PUT", "/api/v1/contact"): "one's own, in test_notices",
     ("GET", "/api/v1/search"): "filtered in SQL",
     ("GET", "/api/v1/rooms"): "room roles",
     ("GET", "/api/v1/rooms/live"): "room roles",
@@ -228,7 +234,7 @@ def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
-    values["{request}"] = values["{grant}"] = NOBODY
+    values["{request}"] = values["{grant}"] = values["{notice}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)

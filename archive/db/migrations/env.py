@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 
+from archive.db import notice_tables as _notices  # noqa: F401 - its tables belong to the schema
 from archive.db.tables import Base
 
 

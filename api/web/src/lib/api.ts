@@ -1,5 +1,6 @@
 /** The API (`/api/v1`): one function a route. Failures are `Refused` or `NetworkLost`. */
 import { speech } from '../messages/index.svelte';
+import type { Contact, ContactAsked, Notice, NoticePage } from './notices';
 import type {
   Command,
   CommandState,
@@ -181,6 +182,13 @@ export const api = {
     ask<CourtRequest>('POST', address(`/requests/${part(id)}/decision`), { body: decision }),
   revokeGrant: (id: string, ground: string) =>
     ask<void>('POST', address(`/grants/${part(id)}/revocation`), { body: { ground } }),
+  notices: (query: { cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    get<NoticePage>('/notices', query, signal),
+  notice: (id: string, signal?: AbortSignal) => get<Notice>(`/notices/${part(id)}`, {}, signal),
+  readNotice: (id: string) => ask<void>('POST', address(`/notices/${part(id)}/reading`), { body: {} }),
+  readNotices: () => ask<void>('POST', address('/notices/reading'), { body: {} }),
+  contact: (signal?: AbortSignal) => get<Contact>('/contact', {}, signal),
+  setContact: (contact: ContactAsked) => ask<Contact>('PUT', address('/contact'), { body: contact }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),

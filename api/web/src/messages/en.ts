@@ -1,3 +1,4 @@
+import { notices } from './notices/en';
 import type { Messages } from './ru';
 
 export const en: Messages = {
@@ -144,6 +145,8 @@ export const en: Messages = {
     refuse: 'Refuse',
     revoke: 'Take access back',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Operator',

@@ -1,3 +1,4 @@
+import { notices } from './notices/kk';
 import type { Messages } from './ru';
 
 export const kk: Messages = {
@@ -144,6 +145,8 @@ export const kk: Messages = {
     refuse: 'Бас тарту',
     revoke: 'Рұқсатты кері алу',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Оператор',

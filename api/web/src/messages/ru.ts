@@ -1,3 +1,5 @@
+import { notices } from './notices/ru';
+
 /** Russian. Its keys and parameters are the type that the other languages must fill. */
 export const ru = {
   product: 'Tyndau',
@@ -137,6 +139,8 @@ export const ru = {
     refuse: 'Отказать',
     revoke: 'Отменить доступ',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Оператор',
