@@ -33,6 +33,7 @@ from api.routes import (
     schedule,
     search,
     session,
+    summonses,
     texts,
     web,
 )
@@ -65,6 +66,7 @@ PARTS = (
     glossary,
     requests,
     notices,
+    summonses,
     schedule,
 )
 

@@ -53,6 +53,15 @@ class NoticeHearing(BaseModel):
     scheduled_utc: str
 
 
+class SummonsToMe(BaseModel):
+    """When and where a hearing is held, as a notice has told me."""
+
+    id: UUID
+    scheduled_utc: str
+    courtroom: Courtroom
+    acknowledged_utc: str | None
+
+
 class Notice(BaseModel):
     """`current` false: it is over. `hearing` null: I may not know of it any more. `recording`: where a copy lies."""
 
@@ -65,6 +74,7 @@ class Notice(BaseModel):
     wants: Literal["access", "copy"] | None
     until_utc: str | None
     recording: str | None
+    summons: SummonsToMe | None
     deliveries: list[Delivery]
 
 

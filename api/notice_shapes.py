@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from api import notice_schemas as s
 from api import shapes
+from api import summons_schemas as ss
 from archive.db.contacts import Contact
 from archive.db.hearings import Hearing, hearings_by_id
-from archive.db.notice_subjects import about
+from archive.db.notice_subjects import Called, about
 from archive.db.notices import Delivery, Notice
 from archive.db.people import Person
+from archive.db.summonses import Summoned, Summons
 from archive.domain.access import Action
 from archive.domain.wall import iso
 from config.settings import Notices
@@ -38,6 +40,7 @@ def _notice(session: Session, person: Person, one: Notice, of: Hearing, now: dat
         wants=tells.wants.value if tells.wants else None,
         until_utc=iso(tells.until_utc) if tells.until_utc else None,
         recording=tells.recording if known else None,
+        summons=_to_me(tells.summons) if tells.summons and known else None,
         deliveries=deliveries(one.deliveries),
     )
 
@@ -49,6 +52,48 @@ def _hearing(person: Person, of: Hearing) -> s.NoticeHearing:
         title=of.case_title if of.standing.decide(person, Action.DETAILS).allowed else "",
         courtroom=shapes.courtroom(of.courtroom),
         scheduled_utc=iso(of.scheduled_utc),
+    )
+
+
+def _to_me(one: Called) -> s.SummonsToMe:
+    return s.SummonsToMe(
+        id=one.id,
+        scheduled_utc=iso(one.scheduled_utc),
+        courtroom=shapes.courtroom(one.courtroom),
+        acknowledged_utc=iso(one.acknowledged_utc) if one.acknowledged_utc else None,
+    )
+
+
+def summoned(found: Sequence[Summoned]) -> list[ss.Summoned]:
+    """Who is to come to a hearing, and what each was told last."""
+    return [
+        ss.Summoned.model_validate(
+            {
+                "name": one.name,
+                "role": one.role,
+                **shapes.role(one.role),
+                "account": one.account,
+                "reached": one.reached,
+                "summons": _summons(one.summons) if one.summons else None,
+            }
+        )
+        for one in found
+    ]
+
+
+def _summons(one: Summons) -> ss.Summons:
+    return ss.Summons.model_validate(
+        {
+            "id": one.id,
+            "kind": one.kind.value,
+            "scheduled_utc": iso(one.scheduled_utc),
+            "courtroom": shapes.courtroom(one.courtroom),
+            "made_utc": iso(one.made_utc),
+            "acknowledged_utc": iso(one.acknowledged_utc) if one.acknowledged_utc else None,
+            "acknowledged_by": one.acknowledged_by,
+            "told": one.told,
+            "deliveries": deliveries(one.deliveries),
+        }
     )
 
 

@@ -243,7 +243,20 @@ class Hearing(BaseModel):
     recordings: list[RecordingSummary]
     may: list[
         Literal[
-            "view", "read", "start", "stop", "pause", "mark", "bundle", "seal", "unseal", "ask", "requests", "grant"
+            "view",
+            "read",
+            "start",
+            "stop",
+            "pause",
+            "mark",
+            "bundle",
+            "seal",
+            "unseal",
+            "ask",
+            "requests",
+            "grant",
+            "summoned",
+            "summon",
         ]
     ]
 

@@ -46,6 +46,8 @@ DEEDS = (
     Action.ASK,
     Action.REQUESTS,
     Action.GRANT,
+    Action.SUMMONED,
+    Action.SUMMON,
 )
 RUNNING = ("recording", "paused", "closing")
 

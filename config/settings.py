@@ -229,6 +229,7 @@ class Notices(Section):
 
     mail: MailServer = MailServer()
     sms: SmsGateway = SmsGateway()
+    summon: bool = True  # parties with an account are summoned to hearings that come in, and told of changes
     ending_hours: int = Field(24, ge=1, le=24 * 30)  # so long before a grant ends its person is told
     give_up_hours: int = Field(72, ge=1, le=24 * 30)  # what could not be sent for so long is given up
 

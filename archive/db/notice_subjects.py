@@ -11,9 +11,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.db import exports
+from archive.db import notice_tables as n
 from archive.db import tables as t
+from archive.db.hearings import Names, names
 from archive.domain.asking import Wants
 from archive.domain.notices import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A summons as it was told; it is of the hearing's room at that time."""
+
+    id: uuid.UUID
+    scheduled_utc: datetime
+    courtroom: Names
+    acknowledged_utc: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,7 @@ class About:
     until_utc: datetime | None = None  # of a grant, or of a copy that can be taken so long
     recording: str | None = None
     kind: str | None = None
+    summons: Called | None = None
 
 
 GONE = About(current=False)
@@ -64,6 +77,16 @@ def _exported(session: Session, subject: uuid.UUID, now: datetime) -> About:
     return About(True, None, found.expires_utc, found.order.recording, found.order.kind.value)
 
 
+def _called(session: Session, subject: uuid.UUID, now: datetime) -> About:
+    row = session.get(n.Summons, subject)
+    if row is None:
+        return GONE
+    called = Called(
+        row.id, row.scheduled_utc, names(session.get_one(t.Courtroom, row.courtroom_id)), row.acknowledged_utc
+    )
+    return About(row.superseded_utc is None and row.scheduled_utc > now, summons=called)
+
+
 def _holds(given: t.Grant, now: datetime) -> bool:
     return given.revoked_utc is None and given.until_utc > now
 
@@ -80,4 +103,7 @@ _ABOUT: Mapping[Topic, Callable[[Session, uuid.UUID, datetime], About]] = {
     Topic.ENDING: _ending,
     Topic.REVOKED: _revoked,
     Topic.EXPORT: _exported,
+    Topic.SUMMONS: _called,
+    Topic.MOVED: _called,
+    Topic.CANCELLED: _called,
 }

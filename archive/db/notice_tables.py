@@ -32,7 +32,7 @@ class Notice(Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
     topic: Mapped[str]  # archive.domain.notices.Topic: says what `subject` is
-    subject: Mapped[uuid.UUID]  # a request, a grant or an export, which may be gone
+    subject: Mapped[uuid.UUID]  # a request, grant, export or summons; it may be gone
     number: Mapped[int]  # 1; 2, 3 … = told again because somebody wanted that
     created_utc: Mapped[datetime]
     read_utc: Mapped[datetime | None]  # in the pages; null = not yet
@@ -40,6 +40,31 @@ class Notice(Base):
         Index(None, "user_id", "created_utc"),
         Index(None, "subject"),
         Index(None, "hearing_id"),
+    )
+
+
+class Summons(Base):
+    """A person was told of a hearing's time and room, or that it is not held. The newest to a hearing counts."""
+
+    __tablename__ = "summonses"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    hearing_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hearings.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str]  # archive.domain.notices.Topic: summons, moved, cancelled
+    scheduled_utc: Mapped[datetime]
+    courtroom_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("courtrooms.id"))
+    made_utc: Mapped[datetime]
+    by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))  # null = by the schedule
+    superseded_utc: Mapped[datetime | None]  # null = it counts
+    acknowledged_utc: Mapped[datetime | None]
+    device: Mapped[str | None]  # the session in which that was done: its id as the person sees it
+    address: Mapped[str | None]
+    client: Mapped[str | None]  # what its browser calls itself
+    __table_args__ = (
+        Index(
+            "uq_summonses_counts", "hearing_id", "user_id", unique=True, postgresql_where=text("superseded_utc IS NULL")
+        ),
+        Index(None, "user_id"),
     )
 
 

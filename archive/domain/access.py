@@ -67,6 +67,8 @@ class Action(StrEnum):
     ASK = "ask"  # ask the court for access, or for a copy
     REQUESTS = "requests"  # see what is asked for, and what was granted
     GRANT = "grant"  # grant or refuse that, take a grant back
+    SUMMONED = "summoned"  # see who was told of the hearing's time and room, and who has acknowledged that
+    SUMMON = "summon"  # tell them
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +131,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
-    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS, Action.SUMMONED, Action.SUMMON),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
     _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
-    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.SUMMONED),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, Action.ASK, *_CONTENT),

@@ -18,6 +18,9 @@ class Topic(StrEnum):
     ENDING = "ending"  # a grant ends soon
     REVOKED = "revoked"  # a grant was taken back
     EXPORT = "export"  # a copy is ready to be taken
+    SUMMONS = "summons"  # to a hearing
+    MOVED = "moved"  # its time or room have changed
+    CANCELLED = "cancelled"  # it is not held
 
 
 class Way(StrEnum):
@@ -57,6 +60,9 @@ NEEDED: Mapping[Topic, Action | None] = {
     Topic.ENDING: Action.LIST,
     Topic.REVOKED: None,
     Topic.EXPORT: Action.BUNDLE,
+    Topic.SUMMONS: Action.LIST,
+    Topic.MOVED: Action.LIST,
+    Topic.CANCELLED: Action.LIST,
 }
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)

@@ -184,6 +184,10 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/notices/{notice}"): "one's own, in test_notices",
     ("POST", "/api/v1/notices/{notice}/reading"): "one's own, in test_notices",
     ("POST", "/api/v1/notices/reading"): "one's own, in test_notices",
+    ("GET", "/api/v1/hearings/{hearing}/summonses"): (HEARING, Action.SUMMONED),
+    ("POST", "/api/v1/hearings/{hearing}/summonses"): "summon, in test_summonses",
+    ("POST", "/api/v1/hearings/{hearing}/summonses/{summons}/sending"): "summon, in test_summonses",
+    ("POST", "/api/v1/summonses/{summons}/acknowledgement"): "one's own, in test_summonses",
     ("GET", "/api/v1/contact"): "one's own, in test_notices",
     ("PUT", "/api/v1/contact"): "one's own, in test_notices",
     ("GET", "/api/v1/search"): "filtered in SQL",
@@ -234,7 +238,7 @@ def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
-    values["{request}"] = values["{grant}"] = values["{notice}"] = NOBODY
+    values["{request}"] = values["{grant}"] = values["{notice}"] = values["{summons}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     for name, value in values.items():
         path = path.replace(name, value)

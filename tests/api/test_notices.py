@@ -12,25 +12,27 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from archive.db import exports
-from archive.db import notice_tables as n
 from archive.db import tables as t
 from archive.db.exports import Order
 from archive.domain.exports import Kind
 from tests.api.conftest import Running
 from tests.api.test_access import As
-from tests.api.world import Court, Held, SignedIn
+from tests.api.world import Court, Held, SignedIn, forget_notices
 
 CONTACT = {"email": "party@example.kz", "phone": "8 701 234 56 78", "language": "kk", "by_mail": True, "by_sms": False}
 
 
 @pytest.fixture(autouse=True)
 def clean(running: Running, court: Court) -> Iterator[None]:
-    """Nothing is left; neither are jobs, which nobody does here."""
+    """Nothing was told before, and nothing is left; neither are jobs, which nobody does here."""
+    with running.services.sessions.begin() as session:
+        forget_notices(session)
     yield
     with running.services.sessions.begin() as session:
-        for table in (n.Delivery, n.Notice, n.Contact, t.Request, t.Grant, t.Export):
+        forget_notices(session)
+        for table in (t.Request, t.Grant, t.Export):
             session.execute(delete(table))
-        session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name IN ('notices.send', 'export.make')"))
+        session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'export.make'"))
 
 
 def refused(court: Court, as_: As, held: Held) -> SignedIn:

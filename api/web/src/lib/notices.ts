@@ -1,7 +1,8 @@
 /** Notices of the court to a person, and where the person wants to be told of them. */
-import type { Courtroom, Language, Page, Wants } from './types';
+import type { Courtroom, Language, Page, RoleNamed, Wants } from './types';
 
-export type Topic = 'granted' | 'refused' | 'ending' | 'revoked' | 'export';
+export type SummonsKind = 'summons' | 'moved' | 'cancelled';
+export type Topic = 'granted' | 'refused' | 'ending' | 'revoked' | 'export' | SummonsKind;
 export type Way = 'mail' | 'sms';
 export type DeliveryState = 'waiting' | 'sent' | 'failed' | 'given_up' | 'withheld';
 export type DeliveryReason =
@@ -32,6 +33,12 @@ export interface Notice {
   wants: Wants | null;
   until_utc: string | null;
   recording: string | null;
+  summons: {
+    id: string;
+    scheduled_utc: string;
+    courtroom: Courtroom;
+    acknowledged_utc: string | null;
+  } | null;
   deliveries: Delivery[];
 }
 
@@ -51,4 +58,26 @@ export interface ContactAsked {
 export interface Contact extends ContactAsked {
   mail_set: boolean;
   sms_set: boolean;
+}
+
+/** To one person; `told`: how often, `deliveries` of the last time. */
+export interface Summons {
+  id: string;
+  kind: SummonsKind;
+  scheduled_utc: string;
+  courtroom: Courtroom;
+  made_utc: string;
+  acknowledged_utc: string | null;
+  /** What the browser calls itself in which that was done. */
+  acknowledged_by: string | null;
+  told: number;
+  deliveries: Delivery[];
+}
+
+/** A participant; `reached`: has given an address for news. */
+export interface Summoned extends RoleNamed {
+  name: string;
+  account: boolean;
+  reached: boolean;
+  summons: Summons | null;
 }

@@ -90,7 +90,18 @@ export type HearingState = 'scheduled' | 'recording' | 'paused' | 'processing' |
 export type HearingClass = 'open' | 'closed' | 'sealed';
 export type CaseKind = 'civil' | 'criminal' | 'administrative';
 export type Deed =
-  'view' | 'read' | 'start' | 'stop' | 'bundle' | 'seal' | 'unseal' | 'ask' | 'requests' | 'grant';
+  | 'view'
+  | 'read'
+  | 'start'
+  | 'stop'
+  | 'bundle'
+  | 'seal'
+  | 'unseal'
+  | 'ask'
+  | 'requests'
+  | 'grant'
+  | 'summoned'
+  | 'summon';
 
 export type Wants = 'access' | 'copy';
 export type RequestState = 'waiting' | 'granted' | 'refused' | 'withdrawn';

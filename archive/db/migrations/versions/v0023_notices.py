@@ -1,4 +1,4 @@
-"""Notices: where people want to be reached, what there is to tell them, how far it has gone out."""
+"""Notices: where people want to be reached, what there is to tell them, how far it has gone out; summonses."""
 
 from __future__ import annotations
 
@@ -62,6 +62,35 @@ def upgrade() -> None:
         ["next_utc"],
         postgresql_where=sa.text("state = 'waiting'"),
     )
+    op.create_table(
+        "summonses",
+        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("hearing_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("scheduled_utc", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("courtroom_id", sa.Uuid(), nullable=False),
+        sa.Column("made_utc", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(), nullable=True),
+        sa.Column("superseded_utc", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_utc", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("device", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("client", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["hearing_id"], ["hearings.id"], name=op.f("fk_summonses_hearing_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_summonses_user_id")),
+        sa.ForeignKeyConstraint(["courtroom_id"], ["courtrooms.id"], name=op.f("fk_summonses_courtroom_id")),
+        sa.ForeignKeyConstraint(["by_user_id"], ["users.id"], name=op.f("fk_summonses_by_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_summonses")),
+    )
+    op.create_index(
+        "uq_summonses_counts",
+        "summonses",
+        ["hearing_id", "user_id"],
+        unique=True,
+        postgresql_where=sa.text("superseded_utc IS NULL"),
+    )
+    op.create_index(op.f("ix_summonses_user_id"), "summonses", ["user_id"])
 
 
 def downgrade() -> None:
