@@ -342,6 +342,20 @@ UNCONDITIONAL = Kind(
     ("Не указана версия", "Запрос не говорит, что именно он меняет. Обновите страницу."),
     ("The version is missing", "The request does not say what it changes: send the ETag as If-Match."),
 )
+BAD_EMAIL = Kind(
+    400,
+    "REQ-009",
+    ("Электрондық пошта мекенжайы жарамсыз", "Мекенжайды name@example.kz түрінде жазыңыз."),
+    ("Неверный адрес электронной почты", "Запишите адрес в виде name@example.kz."),
+    ("This is no e-mail address", "Write it as name@example.kz."),
+)
+BAD_PHONE = Kind(
+    400,
+    "REQ-010",
+    ("Телефон нөмірі жарамсыз", "Нөмірді +7 701 234 56 78 түрінде жазыңыз."),
+    ("Неверный номер телефона", "Запишите номер в виде +7 701 234 56 78."),
+    ("This is no telephone number", "Write it as +7 701 234 56 78."),
+)
 STALE = Kind(
     409,
     "TXT-001",
@@ -392,6 +406,8 @@ KINDS: dict[type[BaseException], Kind] = {
     errors.WrongPasskey: WRONG_PASSKEY,
     errors.WrongPassword: WRONG_PASSWORD,
     errors.PoorPassword: POOR_PASSWORD,
+    errors.BadEmail: BAD_EMAIL,
+    errors.BadPhone: BAD_PHONE,
     errors.BadInput: BAD_INPUT,
     errors.Damaged: BAD_INPUT,
     Stale: STALE,

@@ -233,6 +233,8 @@ class Hearing(BaseModel):
             "grant",
             "emergency",
             "confirm",
+            "summoned",
+            "summon",
         ]
     ]
 

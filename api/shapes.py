@@ -48,6 +48,8 @@ DEEDS = (
     Action.GRANT,
     Action.EMERGENCY,
     Action.CONFIRM,
+    Action.SUMMONED,
+    Action.SUMMON,
 )
 RUNNING = ("recording", "paused", "closing")
 

@@ -190,8 +190,10 @@ def schedule_import(file: BinaryIO) -> None:
     """
     document = schedule_file.read(file.read())
     told = {"hearings": len(document.hearings), "courtrooms": len(document.courtrooms), "courts": len(document.courts)}
-    with make_sessions(load_settings(), pool_size=1).begin() as session:
-        catalogue.import_hearings(session, document.plain())
+    settings = load_settings()
+    summon_at = SystemClock().utc() if settings.notices.summon else None
+    with make_sessions(settings, pool_size=1).begin() as session:
+        catalogue.import_hearings(session, document.plain(), summon_at)
         audit.write(session, audit.Entry("schedule", True, "command line", data=told))
     click.echo(f"{told['courts']} courts, {told['courtrooms']} courtrooms, {told['hearings']} hearings are in.")
 

@@ -2,7 +2,7 @@
 
 REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
 PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, AUD: audit log,
-JOB: background jobs, KEP: keeping and destruction, SEC: access, CON: the courtroom's console.
+JOB: background jobs, KEP: keeping and destruction, SEC: access, CON: the courtroom's console, NTC: notices to people.
 """
 
 from __future__ import annotations
@@ -451,4 +451,11 @@ define(
     kk="Отырыс уақытында залда сөйлеп жатыр, бірақ ештеңе жазылмай тұр. Жазуды бастаңыз.",
     ru="Во время заседания в зале говорят, но ничего не записывается. Начните запись.",
     en="People speak in the room at a hearing's time and nothing is being recorded. Start recording.",
+)
+define(
+    "NTC-001",
+    logging.WARNING,
+    kk="Пошта сервері не SMS шлюзі хабарламаларды қабылдамай тұр; қайталанады. Оны және [notices] баптауын тексеріңіз.",
+    ru="Почтовый сервер или SMS-шлюз не принимает уведомления; отправка повторится. Проверьте его и раздел [notices].",
+    en="The mail server or SMS gateway takes no notices; they are tried again. Check it, and the section [notices].",
 )

@@ -186,9 +186,12 @@ def _check_issuer(issuer: str) -> None:
         raise ValueError("oidc.issuer is http; only on loopback could nobody between change what it says")
 
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 def is_loopback(url: SplitResult) -> bool:
     """Whether the address is of this very machine."""
-    return url.hostname in ("127.0.0.1", "::1", "localhost")
+    return url.hostname in _LOOPBACK
 
 
 class Exports(Section):
@@ -197,6 +200,65 @@ class Exports(Section):
     keep_days: int = Field(7, ge=1, le=365)  # what was asked for can be loaded so long; then it is removed
     waiting: int = Field(5, ge=1, le=100)  # how many one person may wait for at once
     docx_template: Path | None = None  # the court's own, with the fields of archive/export/docx.py; default: ours
+
+
+class MailServer(Section):
+    """The mail server that takes notices; without a host none go by mail."""
+
+    host: str = ""
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"  # none: on loopback only
+    ca_file: Path | None = None  # PEM with the authority of its certificate; default: those of the machine
+    user: str = ""  # empty = it takes letters without signing in
+    password_file: Path | None = None  # read at each connection, so it may be renewed
+    sender: str = ""  # the address the letters come from
+    sender_name: str = "Tyndau"
+    timeout_s: float = Field(10.0, gt=0, le=60)  # for each of its answers
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.host:
+            return self
+        if self.sender.count("@") != 1 or not self.sender.isascii() or not self.sender.isprintable():
+            raise ValueError("notices.mail.sender is no e-mail address; letters must come from somewhere")
+        if not self.sender_name.isprintable():
+            raise ValueError("notices.mail.sender_name is not one line of plain text")
+        if self.user and not self.password_file:
+            raise ValueError("notices.mail.password_file is missing; the password of notices.mail.user stands there")
+        if self.security == "none" and self.host not in _LOOPBACK:
+            raise ValueError("notices.mail.security is none; that is for a mail server on this very machine")
+        return self
+
+
+class SmsGateway(Section):
+    """The gateway that takes text messages (archive/notices/gateway.py); without an address none are sent."""
+
+    url: str = ""  # https://…; http only on loopback
+    token_file: Path | None = None  # read for each message, so it may be renewed
+    ca_file: Path | None = None  # PEM with the authority of its certificate; default: those of the machine
+    sender: str = Field("", pattern=r"^[A-Za-z0-9 ._-]{0,11}$")  # who the telephone says has written
+    timeout_s: float = Field(10.0, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.url:
+            return self
+        url = urlsplit(self.url)
+        if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url))):
+            raise ValueError("notices.sms.url is not https; only on loopback could nobody between read the messages")
+        if not self.token_file:
+            raise ValueError("notices.sms.token_file is missing; the token that the gateway asks for stands there")
+        return self
+
+
+class Notices(Section):
+    """Telling people of news. Every notice stands in the pages; by mail and SMS go those that people want so."""
+
+    mail: MailServer = MailServer()
+    sms: SmsGateway = SmsGateway()
+    summon: bool = True  # parties with an account are summoned to hearings that come in, and told of changes
+    ending_hours: int = Field(24, ge=1, le=24 * 30)  # so long before a grant ends its person is told
+    give_up_hours: int = Field(72, ge=1, le=24 * 30)  # what could not be sent for so long is given up
 
 
 class Models(Section):
@@ -293,6 +355,7 @@ class Settings(BaseSettings):
     oidc: Oidc = Oidc()
     signature: Signature = Signature()
     exports: Exports = Exports()
+    notices: Notices = Notices()
     recogniser: Recogniser = Recogniser()
     agent: Agent = Agent()
     recording: Recording = Recording()

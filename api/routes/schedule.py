@@ -64,6 +64,7 @@ def put_schedule(document: Document, who: Annotated[Integration, Depends(planner
     here about a hearing's class stays.
     """
     plain = document.plain()
+    summon_at = services.clock.utc() if services.settings.notices.summon else None
     told = {
         "hearings": len(document.hearings),
         "courtrooms": len(document.courtrooms),
@@ -73,7 +74,7 @@ def put_schedule(document: Document, who: Annotated[Integration, Depends(planner
         with services.sessions.begin() as session:
             catalogue.one_at_a_time(session)  # what is checked stays so until it is changed
             catalogue.require_own(session, who.court, plain)
-            ids = catalogue.import_hearings(session, plain)
+            ids = catalogue.import_hearings(session, plain, summon_at)
             audit.write(session, _entry(who, True, told))
     except Denied:
         with services.sessions.begin() as session:

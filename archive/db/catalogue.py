@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from archive.db import notices, summonses
 from archive.db import tables as t
 from archive.db.agents import (
     agent_by_token,
@@ -100,17 +102,20 @@ def import_courts(session: Session, document: Mapping[str, Any]) -> None:
         raise BadInput(f"a court or courtroom lacks {error}; add it to the document") from error
 
 
-def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, uuid.UUID]:
+def import_hearings(
+    session: Session, document: Mapping[str, Any], summon_at: datetime | None = None
+) -> dict[str, uuid.UUID]:
     """Add or change courts, rooms, cases, hearings and participants; the hearings' ids by external id.
 
-    Participants that the document no longer names are taken off the hearing: their access ends.
+    Participants that the document no longer names are taken off the hearing: their access ends. With `summon_at`, which
+    is now, those who have an account are told of their hearings' time and room, and of changes.
 
     Raises:
         BadInput: a field is missing or wrong, or it names an unknown court, room or user.
     """
     one_at_a_time(session)
     import_courts(session, document)
-    ids = {}
+    ids: dict[str, uuid.UUID] = {}
     for number, hearing in enumerate(document.get("hearings", ()), 1):
         try:
             ids[hearing["external_id"]] = _import_hearing(session, hearing)
@@ -118,6 +123,8 @@ def import_hearings(session: Session, document: Mapping[str, Any]) -> dict[str, 
             raise BadInput(f"hearing {number} lacks {error}; add it to the document") from error
         except (ValueError, Damaged) as error:
             raise BadInput(f"hearing {number}: {error}") from error
+    if summon_at is not None:
+        notices.wake(session, sum(summonses.summon(session, made, summon_at) for made in ids.values()))
     return ids
 
 

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from archive.db import marks
+from archive.db import marks, notices
 from archive.db import tables as t
 from archive.db.people import Person, person_of
 from archive.domain.exports import Kind, State
+from archive.domain.notices import Topic
 from archive.jobs.defer import defer
 
 _FAIL_ABANDONED = text("""
@@ -130,8 +131,14 @@ def set_permille(session: Session, id_: uuid.UUID, permille: int) -> bool:
 
 
 def set_ready(session: Session, id_: uuid.UUID, prefix: str, sizes: Sequence[int], sha256: str, now: datetime) -> bool:
-    """Its bytes are there; False when nobody wants it any more."""
-    return _set(session, id_, prefix=prefix, sizes=list(sizes), sha256=sha256, ready_utc=now, permille=1000)
+    """Its bytes are there, and its person is told; False when nobody wants it any more."""
+    if not _set(session, id_, prefix=prefix, sizes=list(sizes), sha256=sha256, ready_utc=now, permille=1000):
+        return False
+    whose = select(t.Export.user_id, t.Recording.hearing_id).join(t.Recording, t.Recording.id == t.Export.recording_id)
+    user, hearing = session.execute(whose.where(t.Export.id == id_)).one()
+    if hearing is not None:
+        notices.wake(session, notices.tell(session, notices.News(Topic.EXPORT, user, hearing, id_), now))
+    return True
 
 
 def set_failed(session: Session, id_: uuid.UUID, why: str) -> None:

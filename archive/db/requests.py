@@ -11,12 +11,15 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, lit
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
+from archive.db import notices
 from archive.db import tables as t
 from archive.db.hearings import may
+from archive.db.notices import News
 from archive.db.people import Person
 from archive.domain.access import Action
 from archive.domain.asking import OPENS, State, Wants
 from archive.domain.errors import Conflict, Denied, NotFound
+from archive.domain.notices import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: d
     row = _held(session, request)
     _require_waiting(row)
     row.state, row.ground, row.decided_utc, row.decided_by_user_id = State.REFUSED.value, ground, now, by.id
+    _tell(session, News(Topic.REFUSED, row.user_id, row.hearing_id, request), now)
 
 
 def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
@@ -183,6 +187,7 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
     session.flush()
     row.state, row.ground, row.decided_utc = State.GRANTED.value, ground, now
     row.decided_by_user_id, row.grant_id = by.id, made.id
+    _tell(session, News(Topic.GRANTED, row.user_id, row.hearing_id, request), now)
     return made.id
 
 
@@ -194,11 +199,24 @@ def grants(session: Session, hearing: uuid.UUID) -> list[Grant]:
 
 def revoke(session: Session, grant_id: uuid.UUID, by: Person, ground: str, now: datetime) -> None:
     """Take a grant back, from this commit on. Twice keeps the first."""
-    session.execute(
+    taken = session.execute(
         update(t.Grant)
         .where(t.Grant.id == grant_id, t.Grant.revoked_utc.is_(None))
         .values(revoked_utc=now, revoked_by_user_id=by.id, revoked_ground=ground)
-    )
+        .returning(t.Grant.hearing_id, t.Grant.user_id)
+    ).first()
+    if taken is not None:
+        _tell(session, News(Topic.REVOKED, taken.user_id, taken.hearing_id, grant_id), now)
+
+
+def remind(session: Session, now: datetime, ahead: timedelta) -> int:
+    """Tell of the grants that end within `ahead`, each once; how many those are. Short grants need no such word."""
+    ends = (t.Grant.revoked_utc.is_(None), t.Grant.until_utc > now, t.Grant.until_utc <= now + ahead)
+    long = t.Grant.until_utc - t.Grant.created_utc > 2 * ahead
+    ending = session.scalars(select(t.Grant).where(*ends, long).order_by(t.Grant.until_utc, t.Grant.id)).all()
+    for one in ending:
+        _tell(session, News(Topic.ENDING, one.user_id, one.hearing_id, one.id), now)
+    return len(ending)
 
 
 def waiting(session: Session, person: Person) -> int:
@@ -208,6 +226,10 @@ def waiting(session: Session, person: Person) -> int:
     decides = or_(and_(~emergency, may(person, Action.GRANT)), and_(emergency, may(person, Action.CONFIRM)))
     others = t.Request.user_id != person.id
     return session.scalar(query.where(t.Request.state == State.WAITING, decides, others)) or 0
+
+
+def _tell(session: Session, news: News, now: datetime) -> None:
+    notices.wake(session, notices.tell(session, news, now))
 
 
 def _held(session: Session, request: uuid.UUID) -> t.Request:

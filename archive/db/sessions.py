@@ -117,6 +117,21 @@ class Device:
     token_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """In which session something was done: its id as its person sees it, from where, and what it calls itself."""
+
+    device: str
+    address: str
+    client: str
+
+
+def browser(session: Session, token_sha256: str) -> Browser:
+    """The browser of a living session."""
+    row = session.get_one(t.Session, token_sha256)
+    return Browser(row.token_sha256[:_SHOWN_CHARS], row.address, row.client)
+
+
 def insert_session(session: Session, person: uuid.UUID, made: NewSession, now: datetime) -> None:
     """A new session, in use from `now`."""
     session.add(

@@ -71,6 +71,8 @@ class Action(StrEnum):
     CONFIRM = "confirm"  # let somebody else do that for some hours, refuse it, take it back
     AUDIT = "audit"  # read who did or was refused what with it
     ARRANGE = "arrange"  # hearings entered by hand: add one to a case, change it, name people for it
+    SUMMONED = "summoned"  # see who was told of the hearing's time and room, and who has acknowledged that
+    SUMMON = "summon"  # tell them
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(Role.SECRETARY, "ocs", _OWN, Action.SEAL),  # as the judge says; only the judge takes it back
     _rule(Role.SECRETARY, "ocs", _OWN, Action.EDIT, Action.CERTIFY),
     _rule(Role.SECRETARY, "oc", _OWN, Action.BUNDLE),
-    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS, Action.ARRANGE),
+    _rule(Role.SECRETARY, "ocs", _OWN, Action.REQUESTS, Action.ARRANGE, Action.SUMMONED, Action.SUMMON),
     _rule(Role.JUDGE, "o", {Relation.ANY}, Action.LIST, Action.DETAILS),
     _rule(Role.JUDGE, "ocs", _OWN, Action.LIST, Action.DETAILS, Action.LEVELS, Action.READ_DRAFT),
     _rule(Role.JUDGE, "ocs", _OWN, *_CONTENT, Action.PAUSE, Action.BUNDLE),
     _rule(Role.JUDGE, "ocs", _OWN, Action.SEAL, Action.UNSEAL, Action.SIGN),
-    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM, Action.AUDIT),
+    _rule(Role.JUDGE, "ocs", _OWN, Action.REQUESTS, Action.GRANT, Action.CONFIRM, Action.AUDIT, Action.SUMMONED),
     # Of a sealed hearing a party named in it knows that it was held; to see it takes a grant.
     # A copy to take away takes a grant always.
     _rule(Role.PARTY, "oc", _OWN, Action.LIST, Action.DETAILS, Action.ASK, *_CONTENT),

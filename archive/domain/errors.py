@@ -14,7 +14,10 @@ TyndauError
 │   ├── StoreUnavailable
 │   ├── DatabaseUnavailable
 │   ├── ProviderAway
-│   └── VerifierAway
+│   ├── VerifierAway
+│   ├── CarrierAway     the mail server or SMS gateway; nobody's notices go out
+│   └── NoticeDelayed   it will take this one notice later
+├── NoticeRefused       the mail server or SMS gateway will never take this one notice
 ├── StoreRefused        the object store answered no (write-once, lock, rights)
 ├── Damaged             bytes are not what they should be: torn, altered, of the wrong kind
 └── Misconfigured       settings, missing extras, missing programs
@@ -109,6 +112,14 @@ class PoorPassword(BadInput):
     """A new password that cannot be."""
 
 
+class BadEmail(BadInput):
+    """What cannot be an e-mail address."""
+
+
+class BadPhone(BadInput):
+    """What cannot be a telephone number."""
+
+
 class NotSignedIn(TyndauError):
     """Nobody is signed in, or what was given to sign in is wrong."""
 
@@ -147,6 +158,26 @@ class ProviderAway(Unavailable):
 
 class VerifierAway(Unavailable):
     """Whether a signature holds cannot be known now: the verifier or a list of revoked certificates is away."""
+
+
+class CarrierAway(Unavailable):
+    """What carries notices does not answer, or lets us not in."""
+
+
+class NoticeDelayed(Unavailable):
+    """What carries notices does not take this one now. `answer`: its numbers, without a word of whom it is for."""
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class NoticeRefused(TyndauError):
+    """What carries notices will not take this one, however often it is tried. `answer` as in NoticeDelayed."""
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class StoreRefused(TyndauError):

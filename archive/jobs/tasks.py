@@ -11,6 +11,7 @@ from archive.ingest.check import check_segments
 from archive.jobs.app import task
 from archive.jobs.context import JobContext
 from archive.keeping import jobs as _keeping  # noqa: F401 - registers its tasks
+from archive.notices.send import send_due
 from archive.receipts import issue_receipt
 from archive.revised import keep_revisions
 from archive.second_site.work import copy_recording
@@ -59,3 +60,9 @@ def archive_card(context: JobContext, *, recording: str) -> None:
 def archive_text(context: JobContext, *, recording: str) -> None:
     """Keep what people did to a recording's text beside its evidence."""
     keep_revisions(context, recording)
+
+
+@task("notices.send", queue="default")
+def notices_send(context: JobContext) -> None:
+    """Hand over the notices that are due."""
+    send_due(context)

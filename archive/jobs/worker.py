@@ -26,6 +26,7 @@ from archive.jobs.context import job_context
 from archive.jobs.takeover import take_over
 from archive.keeping import terms
 from archive.key_register import state_keys
+from archive.notices import send as notices
 from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
 from archive.search.again import index_again
@@ -54,7 +55,7 @@ class Pace:
     stop_within_s: float = 20.0
     catch_up_s: float = 600.0  # how often missing time stamps, due locks and holds, and strays in the store are sought
     scrub_s: float = 3600.0  # how often some of the stored bytes are read again (archive.reconcile.scrub)
-    seal_s: float = 60.0  # how often the audit log is sealed and the register of keys stated
+    seal_s: float = 60.0  # how often the audit log is sealed, the register of keys stated, and due notices are sought
 
 
 @dataclass(slots=True)
@@ -99,6 +100,7 @@ def run_worker(
             Upkeep(partial(adopt_strays, context), pace.catch_up_s, at_start=False),
             Upkeep(partial(scrub, context), pace.scrub_s, at_start=False),
             Upkeep(partial(tidy_exports, context), pace.seal_s),
+            Upkeep(partial(notices.catch_up, context), pace.seal_s),
             Upkeep(partial(index_again, context.sessions), pace.seal_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)

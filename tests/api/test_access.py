@@ -194,6 +194,16 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/requests/{request}/confirmation"): "confirm, in test_requests",
     ("GET", "/api/v1/hearings/{hearing}/grants"): (HEARING, Action.REQUESTS),
     ("POST", "/api/v1/grants/{grant}/revocation"): "grant, in test_requests",
+    ("GET", "/api/v1/notices"): "one's own, in test_notices",
+    ("GET", "/api/v1/notices/{notice}"): "one's own, in test_notices",
+    ("POST", "/api/v1/notices/{notice}/reading"): "one's own, in test_notices",
+    ("POST", "/api/v1/notices/reading"): "one's own, in test_notices",
+    ("GET", "/api/v1/hearings/{hearing}/summonses"): (HEARING, Action.SUMMONED),
+    ("POST", "/api/v1/hearings/{hearing}/summonses"): "summon, in test_summonses",
+    ("POST", "/api/v1/hearings/{hearing}/summonses/{summons}/sending"): "summon, in test_summonses",
+    ("POST", "/api/v1/summonses/{summons}/acknowledgement"): "one's own, in test_summonses",
+    ("GET", "/api/v1/contact"): "one's own, in test_notices",
+    ("PUT", "/api/v1/contact"): "one's own, in test_notices",
     ("GET", "/api/v1/search"): "filtered in SQL",
     ("GET", "/api/v1/rooms"): "room roles",
     ("GET", "/api/v1/rooms/live"): "room roles",
@@ -282,6 +292,7 @@ def fill(path: str, held: Held) -> str:
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
     values["{request}"] = values["{grant}"] = values["{passkey}"] = NOBODY
+    values["{notice}"] = values["{summons}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     values["{user}"] = values["{proposal}"] = NOBODY
     values["{hold}"] = values["{destruction}"] = NOBODY

@@ -14,7 +14,7 @@ from archive.db import tables as t
 from archive.domain.access import Action, Role
 from tests.api.conftest import Running
 from tests.api.test_access import NOBODY, As, expected
-from tests.api.world import Court, Held, SignedIn
+from tests.api.world import Court, Held, SignedIn, forget_notices
 
 REASON = "Шағым дайындау үшін"
 GROUND = "2026 жылғы 14 қыркүйектегі ұйғарым"
@@ -25,6 +25,7 @@ def clean(running: Running, court: Court) -> Iterator[None]:
     """Nothing was asked for before, and nothing is left."""
     yield
     with running.services.sessions.begin() as session:
+        forget_notices(session)
         session.execute(delete(t.Request))
         session.execute(delete(t.Grant))
 

@@ -25,7 +25,7 @@ from archive.domain.access import Role
 from archive.domain.errors import BadInput
 from tests.api.conftest import Running
 from tests.api.test_access import As
-from tests.api.world import Court
+from tests.api.world import Court, forget_notices
 
 NAMES = {"name_kk": "Жаңа зал", "name_ru": "Новый зал", "name_en": "New room"}
 HEARING: dict[str, Any] = {
@@ -47,6 +47,7 @@ def clean(running: Running, court: Court) -> Iterator[None]:
     """What was put in is taken out again."""
     yield
     with running.services.sessions.begin() as session:
+        forget_notices(session)
         mine = select(t.Hearing.id).where(t.Hearing.external_id.like("cms-%"))
         session.execute(delete(t.Participant).where(t.Participant.hearing_id.in_(mine)))
         session.execute(delete(t.Hearing).where(t.Hearing.external_id.like("cms-%")))

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from api.services import Services
 from archive import accounts
 from archive.db import catalogue, people, tables
+from archive.db import notice_tables as n
 from archive.db.session import Sessions
 from archive.domain.access import AccessClass, Role
 from archive.domain.chain import Head, Kind, Record, after, make_record, sha256_hex
@@ -344,6 +345,13 @@ def publish(services: Services, recording: str) -> None:
                 recording_id=recording, version=1, made_from="0" * 64, prefix=prefix, contents=contents, ready_utc=NOW
             )
         )
+
+
+def forget_notices(session: Session) -> None:
+    """Nobody was told anything, or wants to be."""
+    for table in (n.Delivery, n.Notice, n.Summons, n.Contact):
+        session.execute(delete(table))
+    session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'notices.send'"))
 
 
 def listed(data: bytes, content_type: str) -> dict[str, Any]:

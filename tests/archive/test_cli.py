@@ -183,3 +183,19 @@ def test_help_has_an_example(words: tuple[str, ...]) -> None:
     done = tyndau(*words, "--help", env=dict(os.environ))
     assert done.returncode == 0
     assert "Example:" in done.stdout
+
+
+def test_an_administrator_says_where_somebody_is_told_of_news(database: Settings, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        accounts.add_user(session, username="asel", password=None, display_name="Асель", role=Role.PARTY)
+    words = ("notices", "contact", "Asel", "--email", "asel@example.kz", "--language", "kk", "--no-sms")
+    done = tyndau(*words, env=environment(database))
+    assert (done.returncode, done.stdout) == (0, "asel is told by mail, in kk.\n"), done.stderr
+    done = tyndau("notices", "contact", "asel", "--phone", "8 701 234 56 78", "--sms", env=environment(database))
+    assert (done.returncode, done.stdout) == (0, "asel is told by mail and sms, in kk.\n")
+    with sessions() as session:
+        data = session.scalars(select(t.Audit.data).where(t.Audit.action == "contact")).all()
+        assert {"user": "asel", "changed": ["phone", "by_sms"]} in data
+    done = tyndau("notices", "contact", "asel", "--email", "asel@", env=environment(database))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert tyndau("notices", "list", env=environment(database)).stdout == ""

@@ -22,12 +22,13 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from archive import accounts
-from archive.db import audit, exports, people
+from archive.db import audit, contacts, exports, people, requests
 from archive.db import tables as t
 from archive.db.exports import Order
 from archive.db.keeping import Target
 from archive.db.transcripts import final_key, put_final
 from archive.domain.access import Role
+from archive.domain.asking import Wants
 from archive.domain.chain import Kind, sha256_hex
 from archive.domain.exports import Kind as ExportKind
 from archive.domain.revisions import Ref, SetText
@@ -42,10 +43,11 @@ from archive.receipts import issue_receipt
 from archive.revising import Act, save
 from archive.second_site.work import copy_recording
 from archive.storage.s3 import ensure_bucket
-from config.settings import Database, SecondSite, Settings, Timestamps
+from config.settings import Database, Notices, SecondSite, Settings, Timestamps
 from tests.archive.authority import running_authority
 from tests.archive.court import Recorded, open_room
 from tests.archive.worlds import World, another, run, state
+from tests.carriers import MailBox, mail_server
 from tests.conftest import fresh_database, url_of
 from tests.publish.hearing import Folder, record_run
 
@@ -161,6 +163,25 @@ def wanted(context: JobContext, recording: str) -> dict[str, Any]:
     return {"export": str(made.id)}
 
 
+def told(context: JobContext, recording: str) -> dict[str, Any]:
+    """There is news for somebody who wants to be written to."""
+    with context.sessions.begin() as session:
+        hearing = session.scalars(select(t.Recording.hearing_id).where(t.Recording.id == recording)).one()
+        assert hearing
+        words = {"password": None, "language": "kk"}
+        for name, role in (("judge", Role.JUDGE), ("party", Role.PARTY)):
+            made = accounts.add_user(session, username=name, display_name=name, role=role, **words)
+            session.add(t.Participant(hearing_id=hearing, name=name, role=name, user_id=made))
+        judge, party = (one.person for name in ("judge", "party") if (one := people.credentials(session, name)))
+        wanted = contacts.Contact("party@example.kz", None, "kk", by_mail=True, by_sms=True)
+        contacts.set_contact(session, party.id, wanted, context.clock.utc())
+        for wants in Wants:
+            asked = requests.ask(session, hearing, party, wants, "керек", context.clock.utc())
+            requests.refuse(session, asked, judge, "ұйғарым", context.clock.utc())
+    idle(context)
+    return {}
+
+
 SCENES = {
     "ingest.segments": Scene(closed),
     "receipt.recording": Scene(closed),
@@ -173,6 +194,7 @@ SCENES = {
     "publish.recording": Scene(unwanted),
     "publish.text": Scene(written_down),
     "export.make": Scene(wanted),
+    "notices.send": Scene(told),
 }
 
 
@@ -189,6 +211,7 @@ class Begin:
     world: World
     server: str
     recording: str
+    box: MailBox
 
 
 @pytest.fixture(scope="module")
@@ -196,16 +219,22 @@ def begin(
     postgres_url: str, database_template: str, embedded_servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Begin]:
     folder = tmp_path_factory.mktemp("worlds")
-    (folder / "authority").mkdir()
+    for name in ("authority", "mail"):
+        (folder / name).mkdir()
     storage = embedded_servers.storage
     site = SecondSite.model_validate({**dict(storage), "evidence_bucket": "killed-second"})
     ensure_bucket(site, site.evidence_bucket, object_lock=True)
-    with fresh_database(postgres_url, database_template) as name, running_authority(folder / "authority") as authority:
+    with (
+        fresh_database(postgres_url, database_template) as name,
+        running_authority(folder / "authority") as authority,
+        mail_server(folder / "mail") as box,
+    ):
         settings = Settings(
             database=Database(url=SecretStr(url_of(postgres_url, name)), pool_size=4),
             storage=storage,
             second_site=site,
             timestamps=Timestamps(url=authority.url, ca_file=authority.ca_file),
+            notices=Notices(mail=box.settings),
             data_dir=folder / "begin",
         )
         world = World(folder.name + "-begin", settings)
@@ -217,7 +246,7 @@ def begin(
             made.send(session, room.agent, made.records)
             made.close(session, room.agent)
             session.execute(text("DELETE FROM procrastinate_jobs"))
-        yield Begin(world, postgres_url, made.id)
+        yield Begin(world, postgres_url, made.id, box)
 
 
 def recorded(made: Recorded, folder: Path) -> Recorded:
@@ -271,3 +300,15 @@ def test_killed_anywhere_it_ends_the_same(begin: Begin, task: str) -> None:
                     run(world, task, arguments, last, later_min)
                 run(world, task, arguments, later_min=len(deaths) + 1)
                 assert state(world) == expected, f"{task} of {steps} steps died in {deaths}, seed {SEED}"
+
+
+def test_what_is_sent_again_after_a_kill_has_the_same_name(begin: Begin) -> None:
+    """Killed between the mail server's answer and the note of it, nobody knows; the mailbox can."""
+    with prepared(begin, f"{begin.world.name}-told", SCENES["notices.send"]) as (start, arguments):
+        begin.box.taken.clear()
+        steps = run(start, "notices.send", arguments, last=3)  # two steps to take it; sent, not noted
+        assert steps is None
+        run(start, "notices.send", arguments, later_min=1)
+        sent = [letter["Message-ID"] for _, letter in begin.box.taken]
+    assert len(sent) == 3
+    assert len(set(sent)) == 2

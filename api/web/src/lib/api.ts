@@ -1,5 +1,6 @@
 /** The API (`/api/v1`): one function a route. Failures are `Refused` or `NetworkLost`. */
 import { speech } from '../messages/index.svelte';
+import type { Contact, ContactAsked, Notice, NoticePage, Summoned } from './notices';
 import type {
   Command,
   CommandState,
@@ -205,6 +206,23 @@ export const api = {
     ask<CourtRequest>('POST', address(`/requests/${part(id)}/confirmation`), { body: { ground } }),
   revokeGrant: (id: string, ground: string) =>
     ask<void>('POST', address(`/grants/${part(id)}/revocation`), { body: { ground } }),
+  notices: (query: { cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
+    get<NoticePage>('/notices', query, signal),
+  notice: (id: string, signal?: AbortSignal) => get<Notice>(`/notices/${part(id)}`, {}, signal),
+  readNotice: (id: string) => ask<void>('POST', address(`/notices/${part(id)}/reading`), { body: {} }),
+  readNotices: () => ask<void>('POST', address('/notices/reading'), { body: {} }),
+  summonses: (hearing: string, signal?: AbortSignal) =>
+    get<Summoned[]>(`/hearings/${part(hearing)}/summonses`, {}, signal),
+  summon: (hearing: string) =>
+    ask<Summoned[]>('POST', address(`/hearings/${part(hearing)}/summonses`), { body: {} }),
+  summonAgain: (hearing: string, summons: string) =>
+    ask<Summoned[]>('POST', address(`/hearings/${part(hearing)}/summonses/${part(summons)}/sending`), {
+      body: {},
+    }),
+  acknowledge: (summons: string) =>
+    ask<void>('POST', address(`/summonses/${part(summons)}/acknowledgement`), { body: {} }),
+  contact: (signal?: AbortSignal) => get<Contact>('/contact', {}, signal),
+  setContact: (contact: ContactAsked) => ask<Contact>('PUT', address('/contact'), { body: contact }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),

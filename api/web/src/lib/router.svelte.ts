@@ -48,20 +48,22 @@ export const router = new Router();
 
 /** The page behind a path and what the path names. */
 export type Place =
-  | { page: 'hearings' | 'rooms' | 'search' | 'requests' | 'account' | 'signin' | 'missing' }
-  | { page: 'room' | 'recording'; id: string };
+  | { page: 'hearings' | 'rooms' | 'search' | 'requests' | 'notices' | 'account' | 'signin' | 'missing' }
+  | { page: 'room' | 'recording' | 'notice'; id: string };
+
+const OF_THEIR_OWN = ['rooms', 'search', 'requests', 'notices', 'account'] as const;
 
 export function placeOf(path: string): Place {
   const [head = '', id, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);
   if (rest.length) return { page: 'missing' };
   if (head === 'sign-in' && id === 'return') return { page: 'signin' };
   if (id !== undefined) {
-    if (head === 'rooms') return { page: 'room', id };
-    return head === 'recordings' ? { page: 'recording', id } : { page: 'missing' };
+    const page = ({ rooms: 'room', recordings: 'recording', notices: 'notice' } as const)[head];
+    return page ? { page, id } : { page: 'missing' };
   }
   if (head === '' || head === 'hearings') return { page: 'hearings' };
-  if (head === 'rooms' || head === 'search' || head === 'requests' || head === 'account')
-    return { page: head };
+  if (OF_THEIR_OWN.includes(head as (typeof OF_THEIR_OWN)[number]))
+    return { page: head as (typeof OF_THEIR_OWN)[number] };
   return head === 'sign-in' ? { page: 'signin' } : { page: 'missing' };
 }
 

@@ -175,7 +175,9 @@ export type Deed =
   | 'requests'
   | 'grant'
   | 'emergency'
-  | 'confirm';
+  | 'confirm'
+  | 'summoned'
+  | 'summon';
 
 export type Wants = 'access' | 'copy' | 'emergency';
 export type RequestState = 'waiting' | 'granted' | 'refused' | 'withdrawn';

@@ -1,3 +1,4 @@
+import { notices } from './notices/en';
 import type { Messages } from './ru';
 
 export const en: Messages = {
@@ -209,6 +210,8 @@ export const en: Messages = {
     confirmHint:
       'Opens picture, sound and text for eight hours. Speak to the person first: you answer for it as well.',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Operator',

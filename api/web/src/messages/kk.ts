@@ -1,3 +1,4 @@
+import { notices } from './notices/kk';
 import type { Messages } from './ru';
 
 export const kk: Messages = {
@@ -206,6 +207,8 @@ export const kk: Messages = {
     confirmHint:
       'Көрініс, дыбыс және мәтін сегіз сағатқа ашылады. Алдымен сол адаммен сөйлесіңіз: сіз де бірге жауап бересіз.',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Оператор',

@@ -1,3 +1,5 @@
+import { notices } from './notices/ru';
+
 /** Russian. Its keys and parameters are the type that the other languages must fill. */
 export const ru = {
   product: 'Tyndau',
@@ -202,6 +204,8 @@ export const ru = {
     confirmHint:
       'Откроются изображение, звук и текст на восемь часов. Сначала поговорите с этим человеком: вы отвечаете вместе с ним.',
   },
+
+  notices,
 
   roleOf: {
     operator: 'Оператор',
