@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
+from archive.db.opinion_tables import Opinion
 from archive.db.people import Person
 from archive.domain.errors import NotFound
 from archive.jobs.defer import defer
@@ -32,6 +33,7 @@ DESTROYED: tuple[type[t.Base], ...] = (
     t.Source,
     t.ChainLine,
     t.Keeping,
+    Opinion,
 )
 COUNTED: Mapping[str, type[t.Base]] = {
     "chain_lines": t.ChainLine,

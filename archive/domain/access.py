@@ -169,6 +169,8 @@ class CourtAction(StrEnum):
     COURTROOMS = "courtrooms"  # what rooms there are
     BUILD = "courtrooms.change"  # add, rename, close one
     ENTER = "cases.enter"  # a case with its first hearing, by hand
+    OPINIONS = "opinions"  # counts and means of what people thought of recordings
+    REMARKS = "opinions.remarks"  # what they wrote, without their names
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -179,6 +181,8 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.ASSIGN: _STAFF,
     CourtAction.AGENTS: frozenset({Role.ADMIN}),
     CourtAction.GLOSSARY: frozenset({Role.SECRETARY, Role.ADMIN}),
+    CourtAction.OPINIONS: frozenset({Role.JUDGE, Role.ADMIN}),
+    CourtAction.REMARKS: frozenset({Role.ADMIN}),
     CourtAction.USERS: frozenset({Role.ADMIN}),
     CourtAction.COURTROOMS: _STAFF | {Role.JUDGE},
     CourtAction.BUILD: frozenset({Role.ADMIN}),

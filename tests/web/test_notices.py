@@ -1,4 +1,4 @@
-"""Notices in the pages: what is new, where one wants to be told of it."""
+"""Notices, summonses and opinions in the pages, in a real browser against the real application."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
-from archive.db import catalogue
+from archive.db import catalogue, tables
+from archive.db.opinion_tables import Opinion
 from archive.db.session import upgrade
 from archive.domain.wall import iso
 from archive.embedded import embedded
@@ -19,6 +21,8 @@ from config.settings import Api, Settings
 from tests.api.conftest import Running
 from tests.api.world import PASSWORD, Court, SignedIn, make_court, sign_in
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
+from tests.waiting import wait_for
+from tests.web.conftest import DemoCourt
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +58,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         with closing(party.http), closing(judge.http):
             _decide(court, party, judge)
             _summon(one)
+        _have_opinions(one, court)
         yield House(one, court)
         assert one.stop()
 
@@ -89,6 +94,17 @@ def _summon(one: Running, **changed: object) -> None:
     }
     with one.services.sessions.begin() as session:
         catalogue.import_hearings(session, {"hearings": [told]}, now)
+
+
+def _have_opinions(one: Running, court: Court) -> None:
+    """Of last month, by six people of which four have said something about the picture."""
+    at = one.services.clock.utc().replace(day=1) - timedelta(days=3)
+    with one.services.sessions.begin() as session:
+        for number, user in enumerate(session.scalars(select(tables.User.id).limit(6))):
+            said = {"sound": 4 + number % 2, "picture": 5 if number < 4 else None, "text": 2, "remark": None}
+            if number < 2:
+                said["remark"] = ("Звук хороший, текст с ошибками.", "Камера далеко от стола свидетеля.")[number]
+            session.add(Opinion(recording_id=court.one(where="court").recording, user_id=user, given_utc=at, **said))
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -177,4 +193,53 @@ def test_a_summons_is_acknowledged_and_the_secretary_sees_that(
     party.set_viewport_size({"width": PHONE.width, "height": PHONE.height})
     party.screenshot(path=shots / "summons-phone.png", full_page=True)
     assert accessibility(party) == []
+    assert complaints == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_court_reads_what_people_thought(
+    screen: Screen, open_page: OpenPage, house: House, shots: Path, complaints: list[Complaint], accessibility: Check
+) -> None:
+    page = open_page(screen)
+    house.enter(page, "admin", "/opinions")
+    row = page.get_by_role("row").filter(has_text="1-зал")
+    expect(row).to_contain_text("4.5")
+    expect(row).to_contain_text("ответов: 6")
+    expect(row).to_contain_text("меньше 5 ответов")
+    expect(page.get_by_text("Камера далеко")).to_be_visible()
+    page.screenshot(path=shots / f"opinions-{screen.name}.png", full_page=True)
+    assert accessibility(page) == []
+    assert complaints == []
+
+
+def test_whoever_has_watched_is_asked_three_questions(
+    open_page: OpenPage, demo_court: DemoCourt, shots: Path, complaints: list[Complaint], accessibility: Check
+) -> None:
+    page = open_page()
+    username, password = demo_court.accounts["party"]
+    page.goto(f"{demo_court.base_url}/recordings/{demo_court.recording}")
+    page.locator("input[name=username]").fill(username)
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[name=password]").press("Enter")
+    media = "document.querySelector('video, audio')"
+    wait_for(lambda: page.evaluate(f"{media}?.readyState >= 2"), 30, "picture or sound")
+    question = page.get_by_role("complementary", name="Жазба қалай болды?")
+    page.evaluate(f"{media}.playbackRate = 3; {media}.play()")
+    wait_for(lambda: page.evaluate(f"{media}.ended || {media}.currentTime > 35"), 60, "most of it to be played")
+    page.locator("header").get_by_role("link", name="Менің отырыстарым").click()
+    expect(question).to_be_visible()
+    page.screenshot(path=shots / "opinion-asked-desktop.png")
+    question.get_by_role("button", name="Үш сұраққа жауап беру").click()
+    dialog = page.get_by_role("dialog")
+    for group, grade in (("Естілуі", "5"), ("Көрінуі", "4"), ("Мәтіннің дұрыстығы", "2")):
+        dialog.get_by_role("group", name=group).get_by_label(grade).check(force=True)
+    dialog.get_by_label("Нені жақсарту керек").fill("Мәтінде қате бар")
+    for one in (DESKTOP, PHONE):
+        page.set_viewport_size({"width": one.width, "height": one.height})
+        page.screenshot(path=shots / f"opinion-{one.name}.png")
+    assert accessibility(page) == []
+    dialog.get_by_role("button", name="Жіберу").click()
+    expect(question).to_be_hidden()
+    answer = page.request.get(f"{demo_court.base_url}/api/v1/recordings/{demo_court.recording}/opinion")
+    assert answer.json() == {"asked": False}
     assert complaints == []

@@ -1,6 +1,7 @@
 /** The API (`/api/v1`): one function a route. Failures are `Refused` or `NetworkLost`. */
 import { speech } from '../messages/index.svelte';
 import type { Contact, ContactAsked, Notice, NoticePage, Summoned } from './notices';
+import type { Opinion, OpinionCell } from './opinions.svelte';
 import type {
   Command,
   CommandState,
@@ -221,6 +222,12 @@ export const api = {
     }),
   acknowledge: (summons: string) =>
     ask<void>('POST', address(`/summonses/${part(summons)}/acknowledgement`), { body: {} }),
+  isAsked: (recording: string) => get<{ asked: boolean }>(`/recordings/${part(recording)}/opinion`),
+  giveOpinion: (recording: string, opinion: Opinion) =>
+    ask<void>('POST', address(`/recordings/${part(recording)}/opinion`), { body: opinion }),
+  opinions: (signal?: AbortSignal) => get<OpinionCell[]>('/opinions', {}, signal),
+  remarks: (signal?: AbortSignal) =>
+    get<{ month: string; remark: string }[]>('/opinions/remarks', {}, signal),
   contact: (signal?: AbortSignal) => get<Contact>('/contact', {}, signal),
   setContact: (contact: ContactAsked) => ask<Contact>('PUT', address('/contact'), { body: contact }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),

@@ -48,10 +48,21 @@ export const router = new Router();
 
 /** The page behind a path and what the path names. */
 export type Place =
-  | { page: 'hearings' | 'rooms' | 'search' | 'requests' | 'notices' | 'account' | 'signin' | 'missing' }
+  | {
+      page:
+        | 'hearings'
+        | 'rooms'
+        | 'search'
+        | 'requests'
+        | 'notices'
+        | 'opinions'
+        | 'account'
+        | 'signin'
+        | 'missing';
+    }
   | { page: 'room' | 'recording' | 'notice'; id: string };
 
-const OF_THEIR_OWN = ['rooms', 'search', 'requests', 'notices', 'account'] as const;
+const OF_THEIR_OWN = ['rooms', 'search', 'requests', 'notices', 'opinions', 'account'] as const;
 
 export function placeOf(path: string): Place {
   const [head = '', id, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);

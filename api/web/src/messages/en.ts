@@ -1,4 +1,5 @@
 import { notices } from './notices/en';
+import { opinions } from './opinions/en';
 import type { Messages } from './ru';
 
 export const en: Messages = {
@@ -212,6 +213,7 @@ export const en: Messages = {
   },
 
   notices,
+  opinions,
 
   roleOf: {
     operator: 'Operator',

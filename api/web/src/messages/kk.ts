@@ -1,4 +1,5 @@
 import { notices } from './notices/kk';
+import { opinions } from './opinions/kk';
 import type { Messages } from './ru';
 
 export const kk: Messages = {
@@ -209,6 +210,7 @@ export const kk: Messages = {
   },
 
   notices,
+  opinions,
 
   roleOf: {
     operator: 'Оператор',

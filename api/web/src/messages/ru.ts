@@ -1,4 +1,5 @@
 import { notices } from './notices/ru';
+import { opinions } from './opinions/ru';
 
 /** Russian. Its keys and parameters are the type that the other languages must fill. */
 export const ru = {
@@ -206,6 +207,7 @@ export const ru = {
   },
 
   notices,
+  opinions,
 
   roleOf: {
     operator: 'Оператор',

@@ -39,6 +39,8 @@ export type Hole =
 export class Playback {
   position_ms = $state(0);
   playing = $state(false);
+  /** It has come to its end, and nobody has gone on since. */
+  ended = $state(false);
   waiting = $state(false);
   ready = $state(false);
   speed = $state(1);
@@ -358,6 +360,7 @@ export class Playback {
       },
       play: () => {
         this.playing = true;
+        this.ended = false;
         this.#inHole = false;
         this.#follow();
       },
@@ -365,7 +368,10 @@ export class Playback {
         this.playing = false;
         this.#read();
       },
-      ended: () => (this.playing = false),
+      ended: () => {
+        this.playing = false;
+        this.ended = true;
+      },
       waiting: () => (this.waiting = true),
       seeking: () => {
         this.waiting = true;

@@ -1,4 +1,4 @@
-"""Notices: where people want to be reached, what there is to tell them, how far it has gone out; summonses."""
+"""Notices: where people want to be reached, what there is to tell, how far it has gone out; summonses; opinions."""
 
 from __future__ import annotations
 
@@ -91,6 +91,19 @@ def upgrade() -> None:
         postgresql_where=sa.text("superseded_utc IS NULL"),
     )
     op.create_index(op.f("ix_summonses_user_id"), "summonses", ["user_id"])
+    grades = ("sound", "picture", "text")
+    op.create_table(
+        "opinions",
+        sa.Column("recording_id", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=True) for name in grades),
+        sa.Column("remark", sa.Text(), nullable=True),
+        sa.Column("given_utc", sa.DateTime(timezone=True), nullable=False),
+        *(sa.CheckConstraint(f"{name} BETWEEN 1 AND 5", name=op.f(f"ck_opinions_{name}")) for name in grades),
+        sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_opinions_recording_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_opinions_user_id")),
+        sa.PrimaryKeyConstraint("recording_id", "user_id", name=op.f("pk_opinions")),
+    )
 
 
 def downgrade() -> None:

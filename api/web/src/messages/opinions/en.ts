@@ -1,0 +1,26 @@
+import type { Opinions } from './ru';
+
+export const opinions: Opinions = {
+  nav: 'Opinions',
+  title: 'Opinions on recordings',
+  intro: 'What those think who have watched: by room and finished month, from 1 to 5.',
+  few: 'fewer than 5 answers',
+  answers: (n) => `answers: ${n}`,
+  none: 'No opinions yet',
+  noneHint: 'A month is shown once it is over, and a mean where five people or more have answered.',
+  month: 'Month',
+  room: 'Room',
+  remarks: 'What they wrote',
+  remarksHint: 'Without names, and without which recording it was.',
+  ask: (number) => `Case ${number}: how was the recording?`,
+  answer: 'Answer three questions',
+  no: 'No, thank you',
+  dialog: 'How was the recording?',
+  question: { sound: 'I could hear', picture: 'I could see', text: 'The text was right' },
+  column: { sound: 'Sound', picture: 'Picture', text: 'Text' },
+  poor: 'poor',
+  good: 'very good',
+  remark: 'What should be better (if you like)',
+  hint: 'The court sees numbers of a month only; the administrator reads the text without your name.',
+  send: 'Send',
+};
