@@ -71,7 +71,7 @@ class Notice(BaseModel):
     read_utc: str | None
     current: bool
     hearing: NoticeHearing | None
-    wants: Literal["access", "copy"] | None
+    wants: Literal["access", "copy", "emergency"] | None
     until_utc: str | None
     recording: str | None
     summons: SummonsToMe | None
