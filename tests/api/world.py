@@ -125,7 +125,7 @@ def make_court(url: str, services: Services) -> Court:
 @cache
 def hashed() -> str:
     """PASSWORD as it is kept: hashing it once for all accounts that a test adds saves a second."""
-    return accounts.hash_password(PASSWORD)
+    return accounts.hash_password(PASSWORD, "")
 
 
 def add_account(session: Session, username: str, role: Role, court: str | None, name: str = "") -> uuid.UUID:
