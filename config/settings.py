@@ -98,6 +98,13 @@ class Api(Section):
         return self
 
 
+class Metrics(Section):
+    """What a Prometheus server may read of the API (GET /metrics); with neither of these it is there for nobody."""
+
+    loopback: bool = False  # whoever asks from this very machine, and not through a proxy
+    token_file: Path | None = None  # whoever shows what is in it (32 characters or more); read at each scrape
+
+
 class InThree(Section):
     """Words in the three languages."""
 
@@ -352,6 +359,7 @@ class Settings(BaseSettings):
     timestamps: Timestamps = Timestamps()
     keeping: Keeping = Keeping()
     api: Api = Api()
+    metrics: Metrics = Metrics()
     oidc: Oidc = Oidc()
     signature: Signature = Signature()
     exports: Exports = Exports()

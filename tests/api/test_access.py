@@ -129,6 +129,7 @@ OWN_ACCOUNTS = "own court, in test_users"
 COURTS = "own court, in test_courts"
 KEEPING = "may_keep, in test_retention_routes"
 BY_HAND = "arrange and grant, in test_entering"
+SCRAPED = "not there unless it is set, in test_metrics"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -272,9 +273,10 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("PUT", "/api/v1/courtrooms/{courtroom}/state"): COURTS,
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
+    ("GET", "/metrics"): SCRAPED,
 }
 DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
-OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER)
+OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER, SCRAPED)
 SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in OTHERS]
 
 
