@@ -44,6 +44,7 @@ from api.routes import (
     seats,
     session,
     signature,
+    statistics,
     summonses,
     texts,
     users,
@@ -89,6 +90,7 @@ PARTS = (
     audit,
     retention,
     courts,
+    statistics,
 )
 
 

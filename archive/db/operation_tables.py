@@ -1,4 +1,4 @@
-"""Tables about the running of the installation itself: what jobs came to, what is stored.
+"""Tables about the running of the installation itself: what jobs came to, what is stored, how good texts are.
 
 All of it is counted from elsewhere, so nothing here has to outlive a lost catalogue.
 """
@@ -34,3 +34,18 @@ class StoredSize(Base):
     class_code: Mapped[str] = mapped_column(primary_key=True)  # of retention; empty = none is known
     size_bytes: Mapped[int]
     counted_utc: Mapped[datetime]
+
+
+class TextTally(Base):
+    """How sure the machine was of a recording's text, and what people did to it; counted again with each revision."""
+
+    __tablename__ = "text_tallies"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    revision: Mapped[int]  # the newest when it was counted; above 0 = people have worked on it
+    lines: Mapped[int]  # of the machine's text, whatever became of them
+    unclear_lines: Mapped[int]
+    words: Mapped[int]
+    unclear_words: Mapped[int]
+    kk_lines: Mapped[int]
+    ru_lines: Mapped[int]
+    corrected_lines: Mapped[int]  # that do not stand any more

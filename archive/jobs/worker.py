@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from archive import stamps
 from archive.audit import seal
-from archive.counted import count_stored
+from archive.counted import count_stored, count_texts
 from archive.db.session import Sessions
 from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
 from archive.export.jobs import tidy as tidy_exports
@@ -104,6 +104,7 @@ def run_worker(
             Upkeep(partial(notices.catch_up, context), pace.seal_s),
             Upkeep(partial(index_again, context.sessions), pace.seal_s, at_start=False),
             Upkeep(partial(count_stored, context), pace.catch_up_s, at_start=False),
+            Upkeep(partial(count_texts, context), pace.catch_up_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:

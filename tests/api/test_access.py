@@ -271,6 +271,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/courtrooms/{courtroom}"): COURTS,
     ("PATCH", "/api/v1/courtrooms/{courtroom}"): COURTS,
     ("PUT", "/api/v1/courtrooms/{courtroom}/state"): COURTS,
+    ("GET", "/api/v1/statistics"): "own court or all, in test_statistics",
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): SCRAPED,

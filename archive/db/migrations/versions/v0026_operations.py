@@ -1,4 +1,4 @@
-"""The running of the installation: what jobs came to, what is stored."""
+"""The running of the installation: what jobs came to, what is stored, how good texts are, how often people look."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def upgrade() -> None:
         sa.Column("counted_utc", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["court_id"], ["courts.id"], name=op.f("fk_stored_sizes_court_id")),
         sa.PrimaryKeyConstraint("day", "court_id", "kind", "class_code", name=op.f("pk_stored_sizes")),
+    )
+    counts = ("revision", "lines", "unclear_lines", "words", "unclear_words", "kk_lines", "ru_lines", "corrected_lines")
+    op.create_table(
+        "text_tallies",
+        sa.Column("recording_id", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in counts),
+        sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_text_tallies_recording_id")),
+        sa.PrimaryKeyConstraint("recording_id", name=op.f("pk_text_tallies")),
+    )
+    op.create_index(
+        "ix_audit_views", "audit", ["at_utc"], postgresql_where=sa.text("allowed AND action IN ('view', 'read')")
     )
 
 
