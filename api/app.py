@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 
-from api import problems, schemas
+from api import problems, schemas, told
 from api.meters import API, Metered
 from api.middleware import Envelope, Gate
 from api.playing import Lane
@@ -115,6 +115,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
+    told.describe(app)
     people = APIRouter(prefix=API)
     for part in PARTS:
         people.include_router(part.router)

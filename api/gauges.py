@@ -55,6 +55,7 @@ FAMILIES: Mapping[str, Family] = {
     "lag": Family("tyndau_upload_lag_seconds", "The longest that a segment waits for the archive.", ("court",)),
     "hours": Family("tyndau_agent_disk_hours", "The least hours of recording for which a disk has room.", ("court",)),
     "unread": Family("tyndau_segments_unread", f"Segments not read back yet, {measures.MOST_COUNTED} at most."),
+    "webhooks": Family("tyndau_webhook_deliveries", "Webhooks that wait, or were given up within a day.", ("state",)),
     "stored": Family("tyndau_stored_bytes", "What is stored, as counted within the hour.", ("kind", "class")),
 }
 

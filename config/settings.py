@@ -105,6 +105,15 @@ class Metrics(Section):
     token_file: Path | None = None  # whoever shows what is in it (32 characters or more); read at each scrape
 
 
+class Webhooks(Section):
+    """How workers tell other systems of events; to whom and of what: `tyndau webhook`."""
+
+    allow_hosts: tuple[str, ...] = ()  # in networks that are not public: "cms.court.example" or "10.0.0.7:8443"
+    ca_file: Path | None = None  # PEM with the authority of their certificates; default: those of the machine
+    timeout_s: float = Field(10.0, gt=0, le=30)  # of an attempt; a worker does nothing else meanwhile
+    key_file: Path | None = None  # opens the secrets; default: webhooks.key in data_dir
+
+
 class InThree(Section):
     """Words in the three languages."""
 
@@ -362,6 +371,7 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     oidc: Oidc = Oidc()
     signature: Signature = Signature()
+    webhooks: Webhooks = Webhooks()
     exports: Exports = Exports()
     notices: Notices = Notices()
     recogniser: Recogniser = Recogniser()

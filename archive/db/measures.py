@@ -72,6 +72,13 @@ _QUESTION = text("""
     UNION ALL
     SELECT 'stored', kind, class_code, sum(size_bytes) FROM stored_sizes
      WHERE day = (SELECT max(day) FROM stored_sizes) GROUP BY kind, class_code
+    UNION ALL
+    SELECT 'webhooks', 'waiting', '', count(*) FROM webhook_deliveries
+     WHERE delivered_utc IS NULL AND given_up_utc IS NULL
+    UNION ALL
+    SELECT 'webhooks', 'given_up', '', count(*) FROM webhook_deliveries
+     WHERE created_utc > now() - interval '2 days' AND given_up_utc > now() - interval '1 day'
+       AND kind <> 'webhook.test'
 """)
 
 

@@ -32,6 +32,7 @@ from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
 from archive.search.again import index_again
 from archive.second_site import work as second_site
+from archive.webhooks.deliver import forget_old as forget_old_webhooks
 from config.log import report
 from config.settings import Settings
 from config.threads import to_its_end
@@ -105,6 +106,7 @@ def run_worker(
             Upkeep(partial(index_again, context.sessions), pace.seal_s, at_start=False),
             Upkeep(partial(count_stored, context), pace.catch_up_s, at_start=False),
             Upkeep(partial(count_texts, context), pace.catch_up_s, at_start=False),
+            Upkeep(partial(forget_old_webhooks, context), pace.catch_up_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:

@@ -11,6 +11,7 @@ from archive.db import (  # noqa: F401 - part of the schema
     operation_tables,
     opinion_tables,
     tables_agreed,
+    webhook_tables,
 )
 from archive.db.tables import Base
 
