@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -37,7 +38,9 @@ _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-
 class Accel:
     """What nginx is told about one bucket."""
 
-    def __init__(self, api: Api, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, api: Api, store: ObjectStore, clock: Clock, told: Callable[[int], None]) -> None:
+        """`told` hears how many bytes nginx was told to send, each time."""
+        self._told = told
         self._api = api
         self._store = store
         self._clock = clock
@@ -64,6 +67,7 @@ class Accel:
             NAME: f"{file.sha256}-{file.published_utc.timestamp():.6f}",
             "ETag": f'"{file.sha256}"',
         }
+        self._told(length)
         return Response(None, 200, headers, file.content_type)
 
     def _address(self, key: str, length: int) -> str:

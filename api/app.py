@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 
-from api import problems, schemas
+from api import problems, schemas, told
+from api.meters import API, Metered
 from api.middleware import Envelope, Gate
 from api.playing import Lane
 from api.routes import (
@@ -28,6 +29,7 @@ from api.routes import (
     live,
     marks,
     media,
+    metrics,
     notices,
     opinions,
     passkeys,
@@ -42,6 +44,7 @@ from api.routes import (
     seats,
     session,
     signature,
+    statistics,
     summonses,
     texts,
     users,
@@ -56,7 +59,6 @@ from config.threads import to_its_end
 
 log = logging.getLogger(__name__)
 
-API = "/api/v1"
 PARTS = (
     media,  # first: it is asked for most, and routes are tried one after the other
     session,
@@ -88,6 +90,7 @@ PARTS = (
     audit,
     retention,
     courts,
+    statistics,
 )
 
 
@@ -95,8 +98,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """The application over the configured database and object store; `app.state.services` holds its parts.
 
     Raises:
-        Misconfigured: no database or object store is set.
+        Misconfigured: no database or object store is set, or a file that the settings name cannot be used.
     """
+    if settings.metrics.token_file is not None:
+        metrics.read_token(settings.metrics.token_file)
     services = build(settings, clock)
     app = FastAPI(
         title="Tyndau",
@@ -110,15 +115,19 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
+    told.describe(app)
     people = APIRouter(prefix=API)
     for part in PARTS:
         people.include_router(part.router)
     app.include_router(people)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(web.router)
     app.add_middleware(Lane, services=services)
     app.add_middleware(Gate, public_url=settings.api.public_url)
     app.add_middleware(Envelope, secure=services.secure)
+    if services.gauges is not None:
+        app.add_middleware(Metered, meters=services.meters, clock=services.clock)
     return app
 
 
@@ -135,6 +144,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 await task
         await services.playing.close()
         services.sessions.kw["bind"].dispose()
+        if services.gauges is not None:
+            services.gauges.close()
 
 
 async def _watch(services: Services) -> None:

@@ -12,6 +12,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import guard
+from api.meters import MEDIA, ROUTE
 from api.services import Services
 from archive.db.playing import Question
 from archive.db.recordings import CopiedFile
@@ -65,6 +66,7 @@ class Lane:
             found = await file(request, self._services, match[1], match[2])
             reply = self._services.accel.redirect(request, found) if found else None
             if reply:
+                scope[ROUTE] = MEDIA
                 await reply(scope, receive, send)
                 return
         await self._app(scope, receive, send)

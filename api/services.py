@@ -14,6 +14,8 @@ from starlette.requests import HTTPConnection
 
 from api import terms
 from api.accel import Accel
+from api.gauges import Gauges
+from api.meters import Meters
 from api.terms import Terms
 from api.viewings import Viewings
 from api.watching import Watchers
@@ -62,6 +64,8 @@ class Services:
     terms: Terms  # of viewing
     entrance: Entrance | None  # by the provider; None where none is set
     signature: SignatureEntrance | None  # by an electronic signature; None without roots
+    meters: Meters
+    gauges: Gauges | None  # None where nobody may read the metrics
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -78,6 +82,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """
     clock = clock or SystemClock()
     sessions = make_sessions(settings)
+    meters = Meters()
     limits = Limits(
         idle=timedelta(minutes=settings.api.session_idle_minutes),
         absolute=timedelta(hours=settings.api.session_hours),
@@ -103,11 +108,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         viewings=Viewings(clock),
         live=Live(sessions, evidence, clock, settings.api.live_cache_mb << 20),
         playing=Playing(conninfo(settings), doorkeeper.earliest, limits),
-        accel=Accel(settings.api, derived, clock),
+        accel=Accel(settings.api, derived, clock, meters.left_to_nginx),
         codes=Throttle(settings.api.sign_in_attempts, clock),
         terms=viewing_terms,
         entrance=_entrance(settings, sessions, clock, doorkeeper),
         signature=_signature(settings, sessions, clock, vault, doorkeeper),
+        meters=meters,
+        gauges=Gauges(settings) if settings.metrics.loopback or settings.metrics.token_file else None,
     )
 
 

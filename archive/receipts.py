@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from archive.db import evidence
+from archive.db import evidence, webhooks
 from archive.db.copied import queue_copy
 from archive.db.evidence import ClosedRecording
 from archive.db.session import notify
@@ -21,6 +21,7 @@ from archive.domain.chain import canonical, sha256_hex
 from archive.domain.errors import Damaged, NotFound
 from archive.domain.keys import document_key, recording_prefix
 from archive.domain.wall import iso
+from archive.domain.webhooks import EventKind
 from archive.ingest.check import check_segments, stored_sha256
 from archive.jobs.context import JobContext
 from archive.jobs.defer import defer
@@ -93,6 +94,8 @@ def _note(context: JobContext, recording: str, ok: bool | None) -> datetime:
             queue_stamp(session, recording)
         if ok and context.second is not None:
             queue_copy(session, recording)
+        if ok:
+            webhooks.of_recording(session, EventKind.RECORDING_RECEIPTED, recording)
     return at
 
 

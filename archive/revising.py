@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from archive.db import audit, revisions
+from archive.db import audit, revisions, webhooks
 from archive.db import recordings as rows
 from archive.db.people import Person, credentials
 from archive.db.revisions import Head
@@ -25,6 +25,9 @@ from archive.domain.marks import Mark
 from archive.domain.revision_file import Author, Deed, Revision, text_sha256
 from archive.domain.revisions import Change, SetLanguage, SetText, carried, changed
 from archive.domain.transcript import Transcript, TranscriptState
+from archive.domain.webhooks import EventKind
+
+_TOLD = {Deed.CERTIFY: EventKind.TEXT_CERTIFIED, Deed.SIGN: EventKind.TEXT_SIGNED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +192,6 @@ def _keep(session: Session, act: Act, made: Revision, told: Mapping[str, object]
     data = {**act.audited.data, "revision": made.number, "deed": made.deed.value, **told}
     audit.write(session, replace(act.audited, data=data))
     notify(session, "tyndau_recording", act.recording)
+    if made.deed in _TOLD:
+        webhooks.of_recording(session, _TOLD[made.deed], act.recording, revision=made.number)
     return made

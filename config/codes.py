@@ -2,7 +2,8 @@
 
 REC: recorder, UPL: upload, ROM: courtrooms as the centre sees them, ING: ingest, ASR: recognition,
 PUB: access copies, API: web server, EMB: embedded servers, TSA: time stamps, AUD: audit log,
-JOB: background jobs, KEP: keeping and destruction, SEC: access, CON: the courtroom's console, NTC: notices to people.
+JOB: background jobs, KEP: keeping and destruction, SEC: access, CON: the courtroom's console, NTC: notices to people,
+HOK: webhooks.
 """
 
 from __future__ import annotations
@@ -416,6 +417,27 @@ define(
     "сервер проверки; вход по паролю работает. Проверьте раздел [signature] и его файлы.",
     en="Electronic signatures are not verified: the list of revoked certificates is old or missing, or the verifier "
     "does not answer; passwords still work. Check the section [signature] and its files.",
+)
+define(
+    "HOK-001",
+    logging.WARNING,
+    kk="Сыртқы жүйеге бір тәулік бойы хабарлау мүмкін болмады, хабарлау тоқтатылды. Жүйені тексеріңіз.",
+    ru="Внешней системе не удалось сообщить о событии за сутки, попытки прекращены. Проверьте её.",
+    en="Another system could not be told of an event for a day; it was given up. See: tyndau webhook log.",
+)
+define(
+    "HOK-002",
+    logging.WARNING,
+    kk="Сыртқы жүйе хабарламалардан бас тартты (410), оған енді хабарланбайды.",
+    ru="Внешняя система отказалась от уведомлений (410), ей больше не сообщается.",
+    en="Another system wants to be told no more (410); its webhook is disabled.",
+)
+define(
+    "HOK-003",
+    logging.ERROR,
+    kk="Бұл машинада webhook құпиялары ашылмайды. webhooks.key файлын көшіріңіз.",
+    ru="На этой машине не открываются секреты уведомлений. Скопируйте сюда файл webhooks.key.",
+    en="The secrets of webhooks cannot be opened on this machine. Copy webhooks.key to it.",
 )
 define(
     "CON-001",

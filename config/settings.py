@@ -98,6 +98,22 @@ class Api(Section):
         return self
 
 
+class Metrics(Section):
+    """What a Prometheus server may read of the API (GET /metrics); with neither of these it is there for nobody."""
+
+    loopback: bool = False  # whoever asks from this very machine, and not through a proxy
+    token_file: Path | None = None  # whoever shows what is in it (32 characters or more); read at each scrape
+
+
+class Webhooks(Section):
+    """How workers tell other systems of events; to whom and of what: `tyndau webhook`."""
+
+    allow_hosts: tuple[str, ...] = ()  # in networks that are not public: "cms.court.example" or "10.0.0.7:8443"
+    ca_file: Path | None = None  # PEM with the authority of their certificates; default: those of the machine
+    timeout_s: float = Field(10.0, gt=0, le=30)  # of an attempt; a worker does nothing else meanwhile
+    key_file: Path | None = None  # opens the secrets; default: webhooks.key in data_dir
+
+
 class InThree(Section):
     """Words in the three languages."""
 
@@ -352,8 +368,10 @@ class Settings(BaseSettings):
     timestamps: Timestamps = Timestamps()
     keeping: Keeping = Keeping()
     api: Api = Api()
+    metrics: Metrics = Metrics()
     oidc: Oidc = Oidc()
     signature: Signature = Signature()
+    webhooks: Webhooks = Webhooks()
     exports: Exports = Exports()
     notices: Notices = Notices()
     recogniser: Recogniser = Recogniser()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +16,7 @@ from api import cursors, guard
 from api import schemas as s
 from api.guard import Subject, Who
 from api.services import Services, Use
+from archive import spreadsheet
 from archive.db import audit_reading as db
 from archive.db.audit_reading import Line, Wanted
 from archive.db.sessions import SignedIn
@@ -29,7 +28,6 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 
 READ = f"{Action.AUDIT}.read"
 _AT_ONCE = 1000  # rows of an export that are in memory
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would work these out
 
 
 class Row(BaseModel):
@@ -150,21 +148,10 @@ def _pages(request: Request, services: Services, who: SignedIn, asked: Wanted) -
 
 def _csv(pages: Iterator[list[Line]]) -> Iterator[str]:
     """With the mark by which spreadsheets know UTF-8."""
-    yield "\ufeff" + _row(Row.model_fields)
+    yield spreadsheet.BOM + spreadsheet.row(Row.model_fields)
     for page in pages:
-        yield "".join(_row(_told(one).values()) for one in page)
-
-
-def _row(cells: Any) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow([_cell(cell) for cell in cells])
-    return written.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """Text that nobody's spreadsheet takes for a formula, whoever chose it."""
-    text = _json(value) if isinstance(value, dict) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        rows = (_told(one).values() for one in page)
+        yield "".join(spreadsheet.row(_json(cell) if isinstance(cell, dict) else cell for cell in row) for row in rows)
 
 
 def _json(value: Any) -> str:

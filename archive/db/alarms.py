@@ -13,7 +13,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db import webhooks
 from archive.domain.ids import RECORDING_ID
+from archive.domain.webhooks import EventKind
 
 AGENT, CENTRE = "agent", "centre"
 AGAIN = timedelta(minutes=1)  # raised again within: the same alarm once more
@@ -91,7 +93,13 @@ def become(session: Session, courtroom: uuid.UUID, origin: str, told: Sequence[T
     for one in new:
         _raise(session, courtroom, origin, one, now)
     session.flush()
-    return Changes(tuple(new), tuple(_told(row) for row in over))
+    changes = Changes(tuple(new), tuple(_told(row) for row in over))
+    for kind, some in ((EventKind.ALARM_RAISED, changes.raised), (EventKind.ALARM_CLEARED, changes.cleared)):
+        for one in some:
+            hearing = str(one.hearing) if one.hearing else None
+            about = {"code": one.code, "origin": origin, "hearing": hearing, "recording": one.recording}
+            webhooks.of_room(session, kind, courtroom, **about)
+    return changes
 
 
 def _raise(session: Session, courtroom: uuid.UUID, origin: str, told: Told, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from archive.db import tables as t
+from archive.db.operation_tables import TextTally
 from archive.db.opinion_tables import Opinion
 from archive.db.people import Person
 from archive.domain.errors import NotFound
@@ -20,6 +21,7 @@ from archive.jobs.defer import defer
 
 # What goes with a recording, each table before those it refers to.
 DESTROYED: tuple[type[t.Base], ...] = (
+    TextTally,
     t.Utterance,
     t.TranscriptPart,
     t.Transcript,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, lit
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from archive.db import notices
+from archive.db import notices, webhooks
 from archive.db import tables as t
 from archive.db.hearings import may
 from archive.db.notices import News
@@ -160,6 +160,8 @@ def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: d
     _require_waiting(row)
     row.state, row.ground, row.decided_utc, row.decided_by_user_id = State.REFUSED.value, ground, now, by.id
     _tell(session, News(Topic.REFUSED, row.user_id, row.hearing_id, request), now)
+    session.flush()
+    webhooks.of_request(session, request)
 
 
 def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
@@ -188,6 +190,8 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
     row.state, row.ground, row.decided_utc = State.GRANTED.value, ground, now
     row.decided_by_user_id, row.grant_id = by.id, made.id
     _tell(session, News(Topic.GRANTED, row.user_id, row.hearing_id, request), now)
+    session.flush()
+    webhooks.of_request(session, request)
     return made.id
 
 

@@ -813,6 +813,7 @@ class Audit(Base):
         Index(None, "user_id", "at_utc"),
         Index(None, "recording_id", "at_utc"),
         Index("ix_audit_at_utc", "at_utc", postgresql_using="brin"),  # rows come in the order of time
+        Index("ix_audit_views", "at_utc", postgresql_where=text("allowed AND action IN ('view', 'read')")),
     )
 
 

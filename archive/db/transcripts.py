@@ -15,11 +15,12 @@ from sqlalchemy import cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Session
 
-from archive.db import tables
+from archive.db import tables, webhooks
 from archive.db.session import notify
 from archive.domain.errors import NotFound
 from archive.domain.media import SourceKind
 from archive.domain.transcript import Transcript, TranscriptState, Utterance
+from archive.domain.webhooks import EventKind
 from archive.jobs.defer import defer
 from archive.search.analysis import VERSION, index_vectors
 
@@ -220,6 +221,7 @@ def put_final(session: Session, recording: str, transcript: Transcript, object_k
     write_lines(session, recording, FINAL, enumerate(transcript.utterances))
     defer(session, "publish.text", queue="media", lock=f"publish/{recording}", recording=recording)
     notify(session, "tyndau_recording", recording)
+    webhooks.of_recording(session, EventKind.TEXT_FINAL, recording, revision=FINAL)
     return True
 
 

@@ -171,6 +171,7 @@ class CourtAction(StrEnum):
     ENTER = "cases.enter"  # a case with its first hearing, by hand
     OPINIONS = "opinions"  # counts and means of what people thought of recordings
     REMARKS = "opinions.remarks"  # what they wrote, without their names
+    STATISTICS = "statistics"  # how recording goes, in counts
 
 
 _STAFF = frozenset({Role.OPERATOR, Role.SECRETARY, Role.ADMIN})
@@ -187,6 +188,11 @@ COURT_TABLE: Mapping[CourtAction, frozenset[Role]] = {
     CourtAction.COURTROOMS: _STAFF | {Role.JUDGE},
     CourtAction.BUILD: frozenset({Role.ADMIN}),
     CourtAction.ENTER: frozenset({Role.SECRETARY}),
+    CourtAction.STATISTICS: frozenset({Role.ADMIN, Role.ARCHIVIST, Role.AUDITOR}),
+}
+# Who of these does so for every court, as they list every court's hearings.
+EVERYWHERE: Mapping[CourtAction, frozenset[Role]] = {
+    CourtAction.STATISTICS: frozenset({Role.ARCHIVIST, Role.AUDITOR}),
 }
 
 
@@ -261,10 +267,11 @@ def clearance(
 def decide_in_court(role: Role, own: bool, action: CourtAction) -> Decision:
     """Whether a person of `role` may do `action` in a court; `own` = it is where he or she works.
 
-    What belongs to another court does not exist for anybody.
+    What belongs to another court does not exist for anybody but those of EVERYWHERE.
     """
-    allowed = own and role in COURT_TABLE[action]
-    return Decision(allowed, own, f"{role}:court" if allowed else "none")
+    known = own or role in EVERYWHERE.get(action, frozenset())
+    allowed = known and role in COURT_TABLE[action]
+    return Decision(allowed, known, f"{role}:court" if allowed else "none")
 
 
 def _first(role: Role, relations: AbstractSet[Relation], access_class: AccessClass, action: Action) -> Rule | None:

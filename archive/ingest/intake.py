@@ -17,6 +17,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from archive.db import intake as rows
+from archive.db import webhooks
 from archive.db.agents import Agent, accept_key
 from archive.db.cards import queue_cards
 from archive.db.intake import Intake, Line
@@ -29,6 +30,7 @@ from archive.domain.errors import BadInput, Conflict, Damaged, Denied, NotFound
 from archive.domain.ids import check_recording_id
 from archive.domain.manifest import build_manifest, decode_manifest, encode_manifest
 from archive.domain.wall import parse_iso
+from archive.domain.webhooks import EventKind
 from archive.ingest.derive import take
 from archive.ingest.lines import Start, entry
 from archive.jobs.defer import defer
@@ -86,6 +88,7 @@ def register_recording(
         carry_on(session, start.continues, recording, started_utc)
     queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
+    webhooks.of_recording(session, EventKind.RECORDING_STARTED, recording)
     return True
 
 
@@ -148,6 +151,7 @@ def accept_manifest(session: Session, agent: Agent, recording: str, manifest: by
     queue_copies(session, recording)
     queue_cards(session, [recording])
     notify(session, "tyndau_recording", recording)
+    webhooks.of_recording(session, EventKind.RECORDING_CLOSED, recording)
     return True
 
 

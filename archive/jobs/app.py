@@ -23,6 +23,7 @@ It runs in a thread of the worker; `--concurrency` says how many at a time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable
@@ -34,8 +35,10 @@ from typing import Any, TypeVar
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 
+from archive.db import tallies
 from archive.db.session import conninfo
-from archive.domain.errors import Misconfigured
+from archive.db.tallies import Outcome
+from archive.domain.errors import DatabaseUnavailable, Misconfigured
 from archive.jobs.context import JobContext
 from config.log import report
 from config.settings import Settings
@@ -95,9 +98,20 @@ def make_app(settings: Settings, context: JobContext) -> App:
 
 def _bind(entry: Task, context: JobContext) -> Callable[..., None]:
     def run(**arguments: Any) -> None:
-        entry.work(context, **arguments)
+        began_s, outcome = context.clock.monotonic_s(), Outcome.RAISED
+        try:
+            entry.work(context, **arguments)
+            outcome = Outcome.DONE
+        finally:
+            _tally(context, entry.name, outcome, context.clock.monotonic_s() - began_s)
 
     return run
+
+
+def _tally(context: JobContext, task: str, outcome: Outcome, seconds: float) -> None:
+    """Count a run; that it cannot be counted is no reason to do it again."""
+    with contextlib.suppress(DatabaseUnavailable), context.sessions.begin() as session:
+        tallies.count(session, task, outcome, seconds)
 
 
 class LaterAgain(BaseRetryStrategy):

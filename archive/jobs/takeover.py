@@ -7,7 +7,9 @@ import logging
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from archive.db import tallies
 from archive.db.session import Sessions
+from archive.db.tallies import Outcome
 from archive.jobs.app import ATTEMPTS, TASKS
 from config.log import report
 
@@ -37,6 +39,7 @@ def take_over(sessions: Sessions, dead_after_s: float) -> int:
 
 
 def _again_or_park(session: Session, job: Row[tuple[int, str, dict[str, object], int]]) -> None:
+    tallies.count(session, job.task_name, Outcome.LOST)
     known = TASKS.get(job.task_name)
     fields = {"job": job.id, "task": job.task_name, "args": job.args}
     if job.attempts + 1 >= (known.attempts if known else ATTEMPTS):

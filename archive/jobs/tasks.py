@@ -16,6 +16,7 @@ from archive.receipts import issue_receipt
 from archive.revised import keep_revisions
 from archive.second_site.work import copy_recording
 from archive.stamps import stamp_receipt
+from archive.webhooks import deliver as _webhooks  # noqa: F401 - registers its task
 
 OUTSIDE_ATTEMPTS = 12  # about forty minutes; a longer outage of what is outside the archive is caught up later
 

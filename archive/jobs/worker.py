@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from archive import stamps
 from archive.audit import seal
+from archive.counted import count_stored, count_texts
 from archive.db.session import Sessions
 from archive.domain.errors import Damaged, DatabaseUnavailable, Misconfigured
 from archive.export.jobs import tidy as tidy_exports
@@ -31,6 +32,7 @@ from archive.reconcile.scrub import scrub
 from archive.reconcile.work import adopt_strays
 from archive.search.again import index_again
 from archive.second_site import work as second_site
+from archive.webhooks.deliver import forget_old as forget_old_webhooks
 from config.log import report
 from config.settings import Settings
 from config.threads import to_its_end
@@ -102,6 +104,9 @@ def run_worker(
             Upkeep(partial(tidy_exports, context), pace.seal_s),
             Upkeep(partial(notices.catch_up, context), pace.seal_s),
             Upkeep(partial(index_again, context.sessions), pace.seal_s, at_start=False),
+            Upkeep(partial(count_stored, context), pace.catch_up_s, at_start=False),
+            Upkeep(partial(count_texts, context), pace.catch_up_s, at_start=False),
+            Upkeep(partial(forget_old_webhooks, context), pace.catch_up_s, at_start=False),
         )
         worker = Worker(make_app(settings, context), context.sessions, able, concurrency, pace, upkeep)
         try:

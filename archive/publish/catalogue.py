@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db import webhooks
 from archive.db.marks import concealments, lock
 from archive.db.recordings import length_ms, newest_text
 from archive.db.revisions import lines
@@ -20,11 +21,13 @@ from archive.domain.marks import digest, wordless
 from archive.domain.media import Source, SourceKind
 from archive.domain.revision_file import text_sha256
 from archive.domain.transcript import Transcript
+from archive.domain.webhooks import EventKind
 from archive.jobs.defer import defer
 from archive.publish.finished import Finished
 from archive.publish.plan import Plan, StoredSegment, make_plan
 from archive.publish.subtitles import Subtitles
 
+FIRST = 1  # version of the access copies of a recording
 LET_GO = "let go"  # in place of the digest of marks: whatever the marks, nobody may have it
 
 
@@ -105,6 +108,8 @@ def close_order(
     )
     defer(session, "publish.text", queue="media", lock=f"publish/{plan.recording}", recording=plan.recording)
     notify(session, "tyndau_recording", plan.recording)
+    if version == FIRST:
+        webhooks.of_recording(session, EventKind.RECORDING_PUBLISHED, plan.recording)
     return True
 
 

@@ -129,6 +129,7 @@ OWN_ACCOUNTS = "own court, in test_users"
 COURTS = "own court, in test_courts"
 KEEPING = "may_keep, in test_retention_routes"
 BY_HAND = "arrange and grant, in test_entering"
+SCRAPED = "not there unless it is set, in test_metrics"
 ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
@@ -270,11 +271,13 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/courtrooms/{courtroom}"): COURTS,
     ("PATCH", "/api/v1/courtrooms/{courtroom}"): COURTS,
     ("PUT", "/api/v1/courtrooms/{courtroom}/state"): COURTS,
+    ("GET", "/api/v1/statistics"): "own court or all, in test_statistics",
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
+    ("GET", "/metrics"): SCRAPED,
 }
 DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
-OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER)
+OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER, SCRAPED)
 SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in OTHERS]
 
 

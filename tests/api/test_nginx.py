@@ -6,6 +6,7 @@ The tests of access copies, sealed spans and destroyed recordings run here once 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -27,7 +28,7 @@ from sqlalchemy import delete, func, select, update
 
 from api.services import Services
 from archive.db import tables
-from config.settings import Api, Settings
+from config.settings import Api, Metrics, Settings
 from tests.api.conftest import Running
 from tests.api.test_destroyed import destroyed, test_it_is_gone_or_unknown  # noqa: F401 - once more
 from tests.api.test_marks import (  # noqa: F401 - once more
@@ -79,7 +80,7 @@ class Front:
 
 def accelerated(settings: Settings) -> Settings:
     api = Api(sign_in_attempts=5, second_factor_roles=(), terms_roles=(), accel="/_media/", accel_key=SecretStr(KEY))
-    return settings.model_copy(update={"api": api})
+    return settings.model_copy(update={"api": api, "metrics": Metrics(loopback=True)})
 
 
 @pytest.fixture(scope="session")
@@ -184,6 +185,23 @@ def test_nginx_does_send_them(running: Front, party: SignedIn, large: str) -> No
     answers = [party.get(large, headers={"Range": "bytes=0-9"}) for _ in range(2)]
     assert {answer.content for answer in answers} == {LARGE[:10]}
     assert any(LARGE[:4096] in piece.read_bytes()[:8192] for piece in running.nginx.cached)
+
+
+def test_metrics_are_not_passed_on(running: Front, party: SignedIn, large: str) -> None:
+    """What nginx was told to send is counted; the application says so to this machine alone, and nginx to nobody."""
+    before = _left_to_nginx(running)
+    assert len(party.get(large, headers={"Range": "bytes=0-999"}).content) == 1000
+    assert _left_to_nginx(running) == before + 1000
+    for path in ("/metrics", "/metrics/", "//metrics", "/./metrics", "/%6detrics"):
+        status, _, body = asked(running.url, "GET", path, [])
+        assert b"tyndau_" not in body, path
+        assert status == (404 if path != "/metrics/" else 200), path
+    assert asked(running.behind.url, "GET", "/metrics", [("X-Forwarded-For", "127.0.0.1")])[0] == 404
+
+
+def _left_to_nginx(running: Front) -> float:
+    told = httpx.get(f"{running.behind.url}/metrics").text
+    return float(re.findall(r'tyndau_media_bytes_total\{way="nginx"\} (\S+)', told)[0])
 
 
 @pytest.mark.parametrize("name", ["cam 1/зал+&=#%;?'(a).mp4", "a%2e%2e%2fb.mp4", "..mp4", "a..b/…"])

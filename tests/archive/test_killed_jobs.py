@@ -22,11 +22,13 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from archive import accounts
-from archive.db import audit, contacts, exports, people, requests
+from archive.db import audit, contacts, exports, integrations, people, requests, webhook_log, webhooks
 from archive.db import tables as t
 from archive.db.exports import Order
+from archive.db.integrations import Scope
 from archive.db.keeping import Target
 from archive.db.transcripts import final_key, put_final
+from archive.db.webhook_tables import WebhookDelivery
 from archive.domain.access import Role
 from archive.domain.asking import Wants
 from archive.domain.chain import Kind, sha256_hex
@@ -34,6 +36,7 @@ from archive.domain.exports import Kind as ExportKind
 from archive.domain.revisions import Ref, SetText
 from archive.domain.transcript import Language, Transcript, Utterance
 from archive.domain.transcript_file import as_dict
+from archive.domain.webhooks import EventKind
 from archive.embedded import Servers
 from archive.jobs.app import TASKS, load_tasks
 from archive.jobs.context import JobContext
@@ -43,9 +46,11 @@ from archive.receipts import issue_receipt
 from archive.revising import Act, save
 from archive.second_site.work import copy_recording
 from archive.storage.s3 import ensure_bucket
-from config.settings import Database, Notices, SecondSite, Settings, Timestamps
+from archive.webhooks import signing
+from config.settings import Database, Notices, SecondSite, Settings, Timestamps, Webhooks
 from tests.archive.authority import running_authority
 from tests.archive.court import Recorded, open_room
+from tests.archive.receiver import receiving, status
 from tests.archive.worlds import World, another, run, state
 from tests.carriers import MailBox, mail_server
 from tests.conftest import fresh_database, url_of
@@ -182,6 +187,21 @@ def told(context: JobContext, recording: str) -> dict[str, Any]:
     return {}
 
 
+def refused(context: JobContext, recording: str) -> dict[str, Any]:
+    """Another system is told of an alarm, and answers that it cannot take it now."""
+    with context.sessions.begin() as session:
+        court, room = session.execute(select(t.Courtroom.court_id, t.Courtroom.id)).one()
+        integrations.create(session, "saryarka", "CMS", [Scope.SCHEDULE], None, context.clock.utc())
+        system = session.scalars(select(t.Integration.id).where(t.Integration.court_id == court)).one()
+        secret = signing.close(context.settings, signing.new_secret())
+        url = f"http://{context.settings.webhooks.allow_hosts[0]}/told"
+        webhook_log.create(session, system, url, [EventKind.ALARM_RAISED], secret)
+        webhooks.of_room(session, EventKind.ALARM_RAISED, room, code="REC-010")
+        delivery = session.scalars(select(WebhookDelivery.id)).one()
+    idle(context)
+    return {"delivery": str(delivery), "attempt": 1}
+
+
 SCENES = {
     "ingest.segments": Scene(closed),
     "receipt.recording": Scene(closed),
@@ -195,6 +215,7 @@ SCENES = {
     "publish.text": Scene(written_down),
     "export.make": Scene(wanted),
     "notices.send": Scene(told),
+    "webhook.deliver": Scene(refused),
 }
 
 
@@ -228,6 +249,7 @@ def begin(
         fresh_database(postgres_url, database_template) as name,
         running_authority(folder / "authority") as authority,
         mail_server(folder / "mail") as box,
+        receiving(status(503)) as receiver,
     ):
         settings = Settings(
             database=Database(url=SecretStr(url_of(postgres_url, name)), pool_size=4),
@@ -235,6 +257,7 @@ def begin(
             second_site=site,
             timestamps=Timestamps(url=authority.url, ca_file=authority.ca_file),
             notices=Notices(mail=box.settings),
+            webhooks=Webhooks(allow_hosts=(f"localhost:{receiver.port}",)),
             data_dir=folder / "begin",
         )
         world = World(folder.name + "-begin", settings)

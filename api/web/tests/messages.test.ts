@@ -5,6 +5,9 @@ import { ru as consoleRu } from '../src/messages/console/ru';
 import { en } from '../src/messages/en';
 import { kk } from '../src/messages/kk';
 import { ru } from '../src/messages/ru';
+import { en as countsEn } from '../src/messages/statistics/en';
+import { kk as countsKk } from '../src/messages/statistics/kk';
+import { ru as countsRu } from '../src/messages/statistics/ru';
 
 /** What functions are asked with: nothing that a text would say by itself. */
 const SAMPLES = ['⟨1⟩', '⟨2⟩', '⟨3⟩', '⟨4⟩'];
@@ -23,6 +26,9 @@ const SHARED = new Set([
   'copies.camera',
   'enter.unknownBrowser',
   'console.checkWhat.channel',
+  'statistics',
+  'counts.title',
+  'counts.ninth',
 ]);
 const sharedUnder = (path: string): boolean =>
   SHARED.has(path) || /^(languageTag|roleOf|participantRole)\./.test(path);
@@ -41,9 +47,9 @@ function texts(table: object, path = ''): Map<string, string> {
 }
 
 const tables = {
-  kk: texts({ ...kk, console: consoleKk }),
-  ru: texts({ ...ru, console: consoleRu }),
-  en: texts({ ...en, console: consoleEn }),
+  kk: texts({ ...kk, console: consoleKk, counts: countsKk }),
+  ru: texts({ ...ru, console: consoleRu, counts: countsRu }),
+  en: texts({ ...en, console: consoleEn, counts: countsEn }),
 };
 
 describe('the words of the interface', () => {

@@ -8,7 +8,7 @@ describe('sizeOf', () => {
     [999_999, '1,000 kB'],
     [2_728_613, '2.7 MB'],
     [14_000_000_000, '14 GB'],
-    [9_400_000_000_000, '9,400 GB'],
+    [9_400_000_000_000, '9.4 TB'],
   ])('%i bytes', (bytes, said) => {
     expect(sizeOf(bytes, 'en').replace(/\s/g, ' ')).toBe(said);
   });

@@ -5,7 +5,14 @@ from __future__ import annotations
 from alembic import context
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 
-from archive.db import door_tables, notice_tables, opinion_tables, tables_agreed  # noqa: F401 - part of the schema
+from archive.db import (  # noqa: F401 - part of the schema
+    door_tables,
+    notice_tables,
+    operation_tables,
+    opinion_tables,
+    tables_agreed,
+    webhook_tables,
+)
 from archive.db.tables import Base
 
 

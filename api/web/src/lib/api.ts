@@ -31,6 +31,8 @@ import type {
   SearchAnswer,
   SecondFactor,
   SignatureWay,
+  Statistics,
+  StatisticsQuery,
   ToSign,
   Terms,
   Transcript,
@@ -231,6 +233,9 @@ export const api = {
   contact: (signal?: AbortSignal) => get<Contact>('/contact', {}, signal),
   setContact: (contact: ContactAsked) => ask<Contact>('PUT', address('/contact'), { body: contact }),
   rooms: (signal?: AbortSignal) => get<Room[]>('/rooms', {}, signal),
+  statistics: (query: StatisticsQuery, signal?: AbortSignal) => get<Statistics>('/statistics', query, signal),
+  statisticsTable: (query: StatisticsQuery, table: 'groups' | 'stored') =>
+    address('/statistics', { ...query, format: 'csv', table }),
   search: (query: { q: string; cursor?: string | null; limit?: number }, signal?: AbortSignal) =>
     get<SearchAnswer>('/search', query, signal),
   bundle: (id: string, span?: { from_ms: number; to_ms: number }) =>

@@ -56,13 +56,14 @@ export type Place =
         | 'requests'
         | 'notices'
         | 'opinions'
+        | 'statistics'
         | 'account'
         | 'signin'
         | 'missing';
     }
   | { page: 'room' | 'recording' | 'notice'; id: string };
 
-const OF_THEIR_OWN = ['rooms', 'search', 'requests', 'notices', 'opinions', 'account'] as const;
+const OF_THEIR_OWN = ['rooms', 'search', 'requests', 'notices', 'opinions', 'statistics', 'account'] as const;
 
 export function placeOf(path: string): Place {
   const [head = '', id, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);

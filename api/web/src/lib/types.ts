@@ -579,3 +579,71 @@ export interface SearchAnswer {
   items: SearchHit[];
   next: string | null;
 }
+
+export type StatisticsBy = 'court' | 'room' | 'month';
+
+/** Days as `2026-09-30`; the last one included. */
+export type StatisticsQuery = { from?: string; to?: string; court?: string; by?: StatisticsBy };
+
+export interface Gaps {
+  recorded_ms: number;
+  count: number;
+  missing_ms: number;
+  missing_s_per_hour: number | null;
+  causes: Record<string, { count: number; missing_ms: number }>;
+}
+
+export interface Wait {
+  count: number;
+  median_s: number | null;
+  nine_of_ten_s: number | null;
+}
+
+/** The counts of a court, a room or a month; `code` is empty for all together. */
+export interface StatisticsRow {
+  code: string;
+  court: string | null;
+  name_kk: string | null;
+  name_ru: string | null;
+  name_en: string | null;
+  hearings: {
+    due: number;
+    recorded: number;
+    exempt: number;
+    cancelled: number;
+    not_recorded: Record<string, number>;
+  };
+  gaps: Gaps;
+  published: Wait;
+  written: Wait;
+  texts: {
+    texts: number;
+    lines: number;
+    unclear_lines: number;
+    words: number;
+    unclear_words: number;
+    languages: Record<string, number>;
+    revised: number;
+    revised_lines: number;
+    corrected_lines: number;
+  };
+  views: Partial<Record<Role, { view: number; read: number }>>;
+}
+
+export interface StoredSize {
+  court: string;
+  kind: 'evidence' | 'copies' | 'exports';
+  class: string | null;
+  bytes: number;
+  before_bytes: number | null;
+}
+
+export interface Statistics {
+  from: string;
+  to: string;
+  time_zone: string;
+  by: StatisticsBy;
+  total: StatisticsRow;
+  rows: StatisticsRow[];
+  storage: { day: string | null; before: string | null; items: StoredSize[] };
+}

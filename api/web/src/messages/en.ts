@@ -247,6 +247,7 @@ export const en: Messages = {
 
   navHearings: 'My hearings',
   navRooms: 'Courtrooms',
+  statistics: 'Statistics',
   navSearch: 'Search',
 
   hearingsToday: 'Today',

@@ -244,6 +244,7 @@ export const kk: Messages = {
 
   navHearings: 'Менің отырыстарым',
   navRooms: 'Залдар',
+  statistics: 'Статистика',
   navSearch: 'Іздеу',
 
   hearingsToday: 'Бүгін',

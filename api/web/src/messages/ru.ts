@@ -241,6 +241,7 @@ export const ru = {
 
   navHearings: 'Мои заседания',
   navRooms: 'Залы',
+  statistics: 'Статистика',
   navSearch: 'Поиск',
 
   hearingsToday: 'Сегодня',
