@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select, up
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
+from archive.db.door_tables import Passkey
 from archive.db.people import Person, person_of
 from archive.db.tables_agreed import RoleProposal
 from archive.domain.access import Role
@@ -112,11 +113,10 @@ def _selected(now: datetime) -> Select[*tuple[Any, ...]]:
         )
         .scalar_subquery()
     )
-    factor = (
-        select(t.SecondFactor.since_utc)
-        .where(t.SecondFactor.user_id == t.User.id, t.SecondFactor.secret.is_not(None))
-        .scalar_subquery()
-    )
+    ours = (t.SecondFactor.user_id == t.User.id, t.SecondFactor.secret.is_not(None))
+    app = select(t.SecondFactor.since_utc).where(*ours).scalar_subquery()
+    passkey = select(func.min(Passkey.created_utc)).where(Passkey.user_id == t.User.id).scalar_subquery()
+    factor = func.least(app, passkey)  # of what there is of the two
     return select(t.User, factor.label("factor"), seen.label("seen"), waiting.label("waiting")).execution_options(
         populate_existing=True
     )

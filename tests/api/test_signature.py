@@ -59,7 +59,7 @@ def authorities(tmp_path_factory: pytest.TempPathFactory, clock: HandClock) -> A
 
 @contextmanager
 def started(installation: Settings, section: Signature, clock: HandClock, **api: Any) -> Iterator[Running]:
-    base = {"sign_in_attempts": 100, "second_factor_roles": (), "public_url": PUBLIC}
+    base = {"sign_in_attempts": 100, "second_factor_roles": (), "terms_roles": (), "public_url": PUBLIC}
     own = {"api": Api(**{**base, **api}), "signature": section}
     one = Running(installation.model_copy(update=own), clock)
     try:

@@ -13,6 +13,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from archive.db import tables as t
+from archive.db.door_tables import Passkey
+from archive.db.tables import Base
 from archive.db.tables_agreed import RoleProposal
 from archive.domain.access import COURT_TABLE, CourtAction, Role
 from archive.domain.offices import BY_TWO
@@ -294,12 +296,21 @@ def test_a_change_says_what_it_changes(court: Court, enter: Enter) -> None:
     call(second, "PUT", f"/users/{user}/role", {"role": "secretary"}, 200, **{"If-Match": f'"x", {tag(second, user)}'})
 
 
-def test_who_has_lost_an_authenticator_begins_anew(running: Running, court: Court, enter: Enter) -> None:
+FACTORS: dict[str, Callable[[UUID], Base]] = {
+    "authenticator": lambda user: t.SecondFactor(user_id=user, secret="x", since_utc=datetime.now(UTC)),
+    "passkey": lambda user: Passkey(
+        user_id=user, credential_id=b"lost", public_key=b"y", sign_count=0, transports=[], name="Blue key"
+    ),
+}
+
+
+@pytest.mark.parametrize("lost", FACTORS)
+def test_who_has_lost_an_authenticator_begins_anew(running: Running, court: Court, enter: Enter, lost: str) -> None:
     admin = enter("admin")
     made = add(admin, "u-new")
     new = first_session(running, "u-new", made["password"])
     with running.services.sessions.begin() as session:
-        session.add(t.SecondFactor(user_id=UUID(made["user"]["id"]), secret="x", since_utc=datetime.now(UTC)))
+        session.add(FACTORS[lost](UUID(made["user"]["id"])))
     assert admin.get(f"/users/{made['user']['id']}").json()["second_factor"]
     assert call(admin, "DELETE", f"/users/{made['user']['id']}/second-factor") == {"sessions": 1}
     assert new.get("/hearings").status_code == 401

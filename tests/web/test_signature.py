@@ -42,7 +42,7 @@ def certified_court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certif
             port = free.getsockname()[1]
         url, clock = f"http://localhost:{port}", SystemClock()
         authorities = Authorities(tmp_path_factory.mktemp("authority"), clock)
-        settings = servers.settings(Settings(api=Api(public_url=url), signature=authorities.settings()))
+        settings = servers.settings(Settings(api=Api(public_url=url, terms_roles=()), signature=authorities.settings()))
         upgrade(settings)
         one = Running(settings, port=port)
         name, iin = "aigul", new_iin(1)
