@@ -308,17 +308,17 @@ def measured(house: House, viewers: int, searchers: int, seconds: float) -> Row:
 
 
 def _row(viewers: int, told: Told, seconds: float) -> Row:
-    api, search, part, lag = (_at_95(values) for values in (told.api, told.search, told.part, told.lag))
+    api, search, part, lag = (_at(values, 95) for values in (told.api, told.search, told.part, told.lag))
     failed = sum(told.failed.values())
     holds = max(api, search) <= API_BAR_S and part <= PART_BAR_S and not told.stalls and not failed
-    half = quantiles(told.api + told.search, n=2)[0]
+    half = _at(told.api + told.search, 50)
     mbit_s = len(told.part) * PART_BYTES * 8 / seconds / 1e6
     numbers = [round(1000 * value, 1) for value in (half, api, search, part)]
     return Row(viewers, *numbers, round(lag, 2), told.stalls, failed, round(mbit_s), holds)
 
 
-def _at_95(values: Sequence[float]) -> float:
-    return quantiles(values, n=20)[-1] if len(values) > 1 else float("nan")
+def _at(values: Sequence[float], percent: int) -> float:
+    return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else float("nan")
 
 
 def main() -> None:
