@@ -58,8 +58,8 @@ def put(session: Session, by: Acting, hearing: Planned, place: Place) -> None:
     note(session, by, "seats.name", hearing.hearing, **told, would_give=gives(account.role, hearing.access_class))
 
 
-def confirm(session: Session, by: Acting, seat: uuid.UUID, ground: str | None) -> None:
-    """Agree to a place: it opens from now on what the access table says.
+def confirm(session: Session, by: Acting, seat: uuid.UUID, ground: str | None) -> uuid.UUID:
+    """Agree to a place: it opens from now on what the access table says. The hearing.
 
     Raises:
         NotFound: there is no such seat, or none that the person may know of.
@@ -75,6 +75,7 @@ def confirm(session: Session, by: Acting, seat: uuid.UUID, ground: str | None) -
     queue_cards(session, recordings_of(session, found.hearing))
     told = {**_about(found), "participant": str(participant), "ground": ground}
     note(session, by, "seats.confirm", found.hearing, **told, gives=gives(account.role, hearing.access_class))
+    return found.hearing
 
 
 def refuse(session: Session, by: Acting, seat: uuid.UUID, ground: str | None) -> None:

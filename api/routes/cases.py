@@ -16,6 +16,7 @@ from api import cursors, guard, shapes
 from api import schemas as s
 from api.guard import Subject, Who
 from api.services import Services, Use
+from api.summoning import keep_up
 from archive import entering
 from archive.db import cases as db
 from archive.db import entered, hearings
@@ -176,6 +177,7 @@ def change(hearing: UUID, asked: Change, who: Who, services: Use) -> None:
     with noted(services, who, "hearings.change", Subject(hearing)) as session:
         by = Acting(who.person, rule, services.clock.utc())
         entering.change(session, by, hearing, asked.courtroom, asked.scheduled_utc)
+        keep_up(session, services, who, hearing)
 
 
 @router.post("/hearings/{hearing}/cancellation", status_code=204)
@@ -184,6 +186,7 @@ def cancel(hearing: UUID, asked: GroundAsked, who: Who, services: Use) -> None:
     rule = arranging(services, who, hearing)
     with noted(services, who, "hearings.cancel", Subject(hearing)) as session:
         entering.cancel(session, Acting(who.person, rule, services.clock.utc()), hearing, asked.ground)
+        keep_up(session, services, who, hearing)
 
 
 def arranging(services: Services, who: SignedIn, hearing: UUID) -> str:

@@ -13,6 +13,7 @@ from api import schemas as s
 from api.guard import Subject, Who
 from api.routes.cases import GroundAsked, PlaceAsked, arranging, noted
 from api.services import Services, Use
+from api.summoning import keep_up
 from archive import seating
 from archive.db import places
 from archive.db import seats as db
@@ -104,6 +105,7 @@ def remove(hearing: UUID, participant: UUID, asked: GroundAsked, who: Who, servi
     with noted(services, who, "participants.remove", told) as session:
         by = Acting(who.person, rule, services.clock.utc())
         seating.take_away(session, by, hearing, participant, asked.ground)
+        keep_up(session, services, who, hearing)
 
 
 @router.get("/seats")
@@ -129,7 +131,10 @@ def decide(seat: UUID, asked: Verdict, who: Who, services: Use) -> None:
     """Agree to a place, or refuse it with a ground. What it opens, it opens at once."""
     action = "seats.confirm" if asked.confirm else "seats.refuse"
     with noted(services, who, action, Subject(data={"seat": str(seat)})) as session:
-        (seating.confirm if asked.confirm else seating.refuse)(session, _by(services, who), seat, asked.ground)
+        if asked.confirm:
+            keep_up(session, services, who, seating.confirm(session, _by(services, who), seat, asked.ground))
+        else:
+            seating.refuse(session, _by(services, who), seat, asked.ground)
 
 
 @router.post("/seats/{seat}/withdrawal", status_code=204)

@@ -18,7 +18,7 @@ from archive.db.tables_agreed import EnteredCase, EnteredHearing, Seat
 from archive.domain.access import AccessClass, Action, Relation, Role, decide
 from tests.api.conftest import Running
 from tests.api.test_access import NOBODY, As, expected
-from tests.api.world import CLASSES, Court, Person, SignedIn, add_account, record
+from tests.api.world import CLASSES, Court, Person, SignedIn, add_account, forget_notices, record
 
 Enter = Callable[[str], SignedIn]
 WHEN = "2030-09-14T10:00:00+05:00"
@@ -51,6 +51,7 @@ def clean(people: None, running: Running) -> Iterator[None]:
     """Whatever is entered is taken out again."""
     yield
     with running.services.sessions.begin() as session:
+        forget_notices(session)
         mine = select(t.Hearing.id).join(t.Case, t.Case.id == t.Hearing.case_id).where(t.Case.number.like("hand/%"))
         hearings = [*session.scalars(mine), *session.scalars(select(EnteredHearing.hearing_id))]
         for table in (Seat, t.Participant, EnteredHearing, t.ClassOrder):
@@ -550,3 +551,23 @@ WRONG: list[dict[str, Any]] = [
 def test_what_cannot_be_is_said(court: Court, enter: Enter) -> None:
     for wrong in WRONG:
         new_case(enter("secretary"), hearing(court, "closed", *ALL) | wrong, status=422)
+
+
+def test_parties_are_summoned_once_the_judge_has_agreed_and_told_of_changes(court: Court, enter: Enter) -> None:
+    party, secretary = enter("party"), enter("secretary")
+
+    def told() -> list[str]:
+        return [one["topic"] for one in party.get("/notices").json()["items"]]
+
+    judge, at = enter("judge"), f"/hearings/{new_case(secretary, hearing(court, 'closed', *ALL))['hearing']}"
+    decide_seat(judge, waiting(judge)["judge"])
+    assert told() == []
+    for seat in waiting(judge).values():
+        decide_seat(judge, seat)
+    assert told() == ["summons"]
+    moved = {"scheduled_utc": "2030-09-15T10:00:00+05:00"}
+    for _ in range(2):
+        call(secretary, "PATCH", at, moved, 204)
+    assert told() == ["moved", "summons"]
+    call(secretary, "POST", f"{at}/cancellation", {"ground": GROUND}, 204)
+    assert told() == ["cancelled", "moved", "summons"]

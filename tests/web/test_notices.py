@@ -50,7 +50,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Parties have asked for everything they may ask for; the judge has granted one request and refused the others."""
     with embedded(tmp_path_factory.mktemp("house")) as servers:
-        settings = servers.settings(Settings(api=Api(second_factor_roles=())))
+        settings = servers.settings(Settings(api=Api(second_factor_roles=(), terms_roles=())))
         upgrade(settings)
         one = Running(settings)
         court = make_court(one.url, one.services)
