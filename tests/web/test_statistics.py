@@ -68,6 +68,11 @@ def test_an_administrator_sees_the_own_court(
     expect(page.get_by_role("heading", level=1)).to_have_text("Статистика")
     expect(page.locator("svg text.value").first).to_contain_text("%")
     assert accessibility(page) == []
+    for width in (1366, 1024, 820, 390):
+        page.set_viewport_size({"width": width, "height": 768})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"wider than {width} px"
+    page.screenshot(path=shots / "statistics-admin-phone.png")
+    page.set_viewport_size({"width": 1366, "height": 768})
     page.screenshot(path=shots / "statistics-desktop.png", full_page=True)
     assert "%" in recorded(page)
     page.get_by_role("button", name="Залдар бойынша").click()
