@@ -8,7 +8,7 @@ PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-ve
 PYTEST_JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos audit sbom format lock clean
+.PHONY: help demo test lint bench chaos matrix client audit sbom format lock clean
 
 help: ## What can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,17 @@ sbom: $(VENV)/.dev ## Everything this is built on, as CycloneDX: build/sbom-pyth
 	mkdir -p build
 	$(VENV)/sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o build/sbom-python.json
 	$(WEB) sbom --sbom-format cyclonedx --package-lock-only > build/sbom-web.json
+
+matrix: $(VENV)/.dev ## Who is let in where, as the access test was answered (FORM=--markdown)
+	@$(BIN)/python -m tests.api.matrix $(FORM)
+
+CLIENT := build/client
+
+client: $(VENV)/.dev ## A Python client of the API, made from its OpenAPI: build/client, for pip install
+	@mkdir -p $(CLIENT)
+	$(BIN)/python -m api.contract > $(CLIENT).json
+	PATH="$(abspath $(BIN)):$$PATH" openapi-python-client generate --path $(CLIENT).json --output-path $(CLIENT) --overwrite \
+		--meta setup --config config/deploy/integration/client.yaml --fail-on-warning
 
 lock: ## Renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -7,10 +7,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
-from api import problems, schemas, told
+from api import contract, problems, told
 from api.meters import API, Metered
 from api.middleware import Envelope, Gate
 from api.playing import Lane
@@ -103,6 +104,19 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     if settings.metrics.token_file is not None:
         metrics.read_token(settings.metrics.token_file)
     services = build(settings, clock)
+    app = routed()
+    app.state.services = services
+    problems.install(app)
+    app.add_middleware(Lane, services=services)
+    app.add_middleware(Gate, public_url=settings.api.public_url)
+    app.add_middleware(Envelope, secure=services.secure)
+    if services.gauges is not None:
+        app.add_middleware(Metered, meters=services.meters, clock=services.clock)
+    return app
+
+
+def routed() -> FastAPI:
+    """All routes and what the OpenAPI says of them; nothing behind them."""
     app = FastAPI(
         title="Tyndau",
         version="1",
@@ -111,10 +125,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
         lifespan=_lifespan,
-        responses={"default": {"model": schemas.Problem, "description": "A problem (RFC 9457)"}},
+        generate_unique_id_function=contract.operation_id,
     )
-    app.state.services = services
-    problems.install(app)
     told.describe(app)
     people = APIRouter(prefix=API)
     for part in PARTS:
@@ -123,11 +135,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(web.router)
-    app.add_middleware(Lane, services=services)
-    app.add_middleware(Gate, public_url=settings.api.public_url)
-    app.add_middleware(Envelope, secure=services.secure)
-    if services.gauges is not None:
-        app.add_middleware(Metered, meters=services.meters, clock=services.clock)
+    app.openapi = partial(contract.describe, app)  # type: ignore[method-assign]
     return app
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials
 from sqlalchemy.orm import Session
 
+from api.contract import bearer_token, session_cookie
 from api.problems import Forged, NoSession, Unfinished
 from api.services import Services, Use
 from archive.db import audit, marks, rooms
@@ -26,6 +28,9 @@ from archive.domain.marks import Mark
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 COOKIE, SECURE_COOKIE = "tyndau", "__Host-tyndau"
+# What a door asks for, as the OpenAPI says it; the doors read it themselves.
+Cookie = Annotated[str | None, Security(session_cookie)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer_token)]
 
 
 def cookie_name(services: Services) -> str:
@@ -33,7 +38,7 @@ def cookie_name(services: Services) -> str:
     return SECURE_COOKIE if services.secure else COOKIE
 
 
-def signed_in(request: Request, services: Use) -> SignedIn:
+def signed_in(request: Request, services: Use, _: Cookie = None) -> SignedIn:
     """Whoever is signed in, all steps of that done; what changes something needs the session's CSRF token.
 
     Raises:
@@ -47,7 +52,7 @@ def signed_in(request: Request, services: Use) -> SignedIn:
     return found
 
 
-def entering(request: Request, services: Use) -> SignedIn:
+def entering(request: Request, services: Use, _: Cookie = None) -> SignedIn:
     """Whoever is signed in or on the way to it.
 
     Raises:
@@ -215,7 +220,7 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def agent_of(request: Request, services: Use) -> Agent:
+def agent_of(request: Request, services: Use, _: Bearer = None) -> Agent:
     """The courtroom machine that asks.
 
     Raises:

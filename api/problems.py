@@ -476,6 +476,8 @@ def problem(
     if isinstance(error, Stale):
         body["lines"] = list(error.lines)
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "private, no-store"}
+    if kind is TOO_LARGE:
+        headers["Connection"] = "close"  # what is still coming is not read
     if kind.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, errors.Throttled):
@@ -499,6 +501,8 @@ def install(app: FastAPI) -> None:
 
     def starlettes(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        if isinstance(error.__cause__, errors.TyndauError):  # of ours, met while the framework read the body
+            return ours(request, error.__cause__)
         reply = problem(_BY_STATUS.get(error.status_code, BAD_INPUT), request)
         for name, value in (error.headers or {}).items():
             reply.headers[name] = value

@@ -346,7 +346,7 @@ class TextProgress(BaseModel):
     left_s: int | None
 
 
-class TranscriptState(BaseModel):
+class TranscriptStanding(BaseModel):
     state: TextState
     revision: str | None
     progress: TextProgress | None
@@ -524,7 +524,7 @@ class Recording(BaseModel):
     media: Media | None
     live_media: Media | None
     withheld: list[Withheld]
-    transcript: TranscriptState
+    transcript: TranscriptStanding
     verified: Verified
 
 

@@ -130,7 +130,7 @@ def recording(
         media=media(one.id, one.copy) if one.copy and allowed[Action.VIEW] else None,
         live_media=live_media(one) if allowed[Action.VIEW] else None,
         withheld=withheld(one.unseen),
-        transcript=s.TranscriptState(state=text.state.value, revision=_revision(text), progress=_written(written)),
+        transcript=s.TranscriptStanding(state=text.state.value, revision=_revision(text), progress=_written(written)),
         verified=_verified(one),
     )
 

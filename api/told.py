@@ -54,7 +54,7 @@ class Told(BaseModel):
 def describe(app: FastAPI) -> None:
     """Say in the API's description what is sent."""
 
-    @app.webhooks.post("event", status_code=204, tags=["webhooks"])
+    @app.webhooks.post("event", status_code=204, tags=["webhooks"], operation_id="receive_event")
     def event(
         body: Told,
         webhook_id: Annotated[str, Header(description="The same at each attempt: what came twice is one event.")],

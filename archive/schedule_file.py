@@ -48,7 +48,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Court(Part):
+class PlannedCourt(Part):
     """A court by its code, which never changes."""
 
     code: Code
@@ -57,7 +57,7 @@ class Court(Part):
     name_en: Text
 
 
-class Courtroom(Part):
+class PlannedCourtroom(Part):
     """A room of a court."""
 
     court: Code
@@ -67,7 +67,7 @@ class Courtroom(Part):
     name_en: Text
 
 
-class Case(Part):
+class PlannedCase(Part):
     """A case. `ended_utc`: its term of keeping begins to run."""
 
     court: Code
@@ -77,7 +77,7 @@ class Case(Part):
     ended_utc: Moment | None = None
 
 
-class Participant(Part):
+class PlannedParticipant(Part):
     """Who takes part. `channel`: his or her microphone; `username`: the account that may see the record."""
 
     name: Text
@@ -86,26 +86,26 @@ class Participant(Part):
     username: Annotated[str, Field(min_length=2, max_length=64)] | None = None
 
 
-class Hearing(Part):
+class PlannedHearing(Part):
     """A hearing by the id that the sender gives it. Participants that are not named any more lose their access."""
 
     external_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-    case: Case
+    case: PlannedCase
     courtroom: Code
     scheduled_utc: Moment
     access_class: Literal["open", "closed", "sealed"] = Field(alias="class")
     cancelled: bool = False
     automatic: bool = False
     recorded: bool = True
-    participants: Annotated[list[Participant], Field(max_length=_MOST_PEOPLE)]  # left out, it would shut all out
+    participants: Annotated[list[PlannedParticipant], Field(max_length=_MOST_PEOPLE)]  # left out, it would shut all out
 
 
-class Document(Part):
+class Schedule(Part):
     """Courts and rooms first, for hearings name them."""
 
-    courts: Annotated[list[Court], Field(max_length=1_000)] = []
-    courtrooms: Annotated[list[Courtroom], Field(max_length=5_000)] = []
-    hearings: Annotated[list[Hearing], Field(max_length=MOST_HEARINGS)] = []
+    courts: Annotated[list[PlannedCourt], Field(max_length=1_000)] = []
+    courtrooms: Annotated[list[PlannedCourtroom], Field(max_length=5_000)] = []
+    hearings: Annotated[list[PlannedHearing], Field(max_length=MOST_HEARINGS)] = []
 
     def plain(self) -> dict[str, Any]:
         """As `archive.db.catalogue` takes it."""
@@ -117,14 +117,14 @@ class Document(Part):
         return plain
 
 
-def read(body: bytes) -> Document:
+def read(body: bytes) -> Schedule:
     """The document of a file.
 
     Raises:
         BadInput: it is not JSON, or not such a document; the message names the places.
     """
     try:
-        return Document.model_validate(json.loads(body))
+        return Schedule.model_validate(json.loads(body))
     except ValidationError as error:
         places = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_TOLD]]
         raise BadInput("the document is refused, nothing was stored; " + "; ".join(places)) from error

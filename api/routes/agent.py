@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from api import problems as p
+from api.contract import answers
 from api.guard import FromAgent
 from api.schemas import Asked
 from api.services import Use
@@ -78,7 +80,7 @@ class Accepted(BaseModel):
     known: int
 
 
-class State(BaseModel):
+class AgentReport(BaseModel):
     """What an agent says of itself; what later versions add is kept."""
 
     model_config = ConfigDict(extra="allow")
@@ -90,7 +92,7 @@ class State(BaseModel):
     alarms: list[dict[str, Any]] = Field(default_factory=list, max_length=512)
 
 
-class Command(BaseModel):
+class AgentCommand(BaseModel):
     """An order to the agent."""
 
     id: uuid.UUID
@@ -100,14 +102,14 @@ class Command(BaseModel):
     created_utc: str
 
 
-class Commands(BaseModel):
+class AgentCommands(BaseModel):
     """All that wait, oldest first; `now_utc` is this server's clock."""
 
-    commands: list[Command]
+    commands: list[AgentCommand]
     now_utc: str
 
 
-class Participant(BaseModel):
+class RoomParticipant(BaseModel):
     """`name` is empty where the room's operator may not know it."""
 
     name: str
@@ -115,7 +117,7 @@ class Participant(BaseModel):
     channel: str | None
 
 
-class Planned(BaseModel):
+class RoomHearing(BaseModel):
     """A hearing of the room; title, judge and names are empty where the room's operator may not know them."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -127,15 +129,15 @@ class Planned(BaseModel):
     scheduled_utc: str
     judge: str | None
     automatic: bool
-    participants: list[Participant]
+    participants: list[RoomParticipant]
     state: Literal["scheduled", "recording", "paused", "processing", "ready", "cancelled"]
 
 
-class Schedule(BaseModel):
+class RoomSchedule(BaseModel):
     """The room's hearings, yesterday's to those in a week, earliest first."""
 
     generated_utc: str
-    hearings: list[Planned]
+    hearings: list[RoomHearing]
 
 
 class Receipt(BaseModel):
@@ -154,8 +156,14 @@ class Acknowledgement(Asked):
     recording: str | None = None
 
 
-@router.put("/recordings/{recording}", status_code=201)
-def register(recording: str, asked: Registration, agent: FromAgent, services: Use, response: Response) -> Registered:
+@router.put(
+    "/recordings/{recording}",
+    status_code=201,
+    responses={200: {"model": Registered, "description": "It was known"}, **answers(p.DENIED, p.CONFLICT)},
+)
+def register_recording(
+    recording: str, asked: Registration, agent: FromAgent, services: Use, response: Response
+) -> Registered:
     """Register a recording before its first segment; the same again is 200."""
     with services.sessions.begin() as session:
         made = ingest.register_recording(
@@ -172,8 +180,8 @@ def register(recording: str, asked: Registration, agent: FromAgent, services: Us
     return Registered(recording=recording)
 
 
-@router.post("/recordings/{recording}/chain")
-def chain(recording: str, asked: ChainPart, agent: FromAgent, services: Use) -> Accepted:
+@router.post("/recordings/{recording}/chain", responses=answers(p.NOT_FOUND, p.DENIED, p.CONFLICT))
+def send_chain(recording: str, asked: ChainPart, agent: FromAgent, services: Use) -> Accepted:
     """Take chain lines; lines that are known already are counted, not taken twice."""
     lines = [base64.b64decode(line) for line in asked.lines]
     signatures = [base64.b64decode(signature) for signature in asked.signatures]
@@ -182,8 +190,8 @@ def chain(recording: str, asked: ChainPart, agent: FromAgent, services: Use) -> 
     return Accepted(accepted=done.accepted, known=done.known)
 
 
-@router.post("/recordings/{recording}/manifest")
-def manifest(recording: str, asked: Closing, agent: FromAgent, services: Use) -> Registered:
+@router.post("/recordings/{recording}/manifest", responses=answers(p.NOT_FOUND, p.DENIED, p.CONFLICT))
+def send_manifest(recording: str, asked: Closing, agent: FromAgent, services: Use) -> Registered:
     """Close a recording whose chain has arrived whole."""
     data, signature = base64.b64decode(asked.manifest), base64.b64decode(asked.signature)
     with services.sessions.begin() as session:
@@ -191,8 +199,8 @@ def manifest(recording: str, asked: Closing, agent: FromAgent, services: Use) ->
     return Registered(recording=recording)
 
 
-@router.get("/recordings/{recording}/receipt")
-def receipt(recording: str, agent: FromAgent, services: Use) -> Receipt:
+@router.get("/recordings/{recording}/receipt", responses=answers(p.BAD_INPUT, p.NOT_FOUND))
+def get_receipt(recording: str, agent: FromAgent, services: Use) -> Receipt:
     """The archive's receipt for a recording of this agent; 404 while there is none."""
     with services.sessions() as session:
         courtroom = verified_in(session, agent, check_recording_id(recording))
@@ -206,13 +214,17 @@ def receipt(recording: str, agent: FromAgent, services: Use) -> Receipt:
     )
 
 
-@router.get("/schedule", response_model=Schedule, responses={304: {"description": "If-None-Match names what there is"}})
-def schedule(agent: FromAgent, services: Use, request: Request, response: Response) -> Schedule | Response:
+@router.get(
+    "/schedule", response_model=RoomSchedule, responses={304: {"description": "If-None-Match names what there is"}}
+)
+def get_agent_schedule(
+    agent: FromAgent, services: Use, request: Request, response: Response
+) -> RoomSchedule | Response:
     """The hearings of the agent's room, with an ETag."""
     now = services.clock.utc()
     with services.sessions() as session:
         hearings = [_planned(one) for one in planned(session, agent.courtroom_id, now)]
-    told = Schedule(generated_utc=iso(now), hearings=hearings)
+    told = RoomSchedule(generated_utc=iso(now), hearings=hearings)
     content = told.model_dump_json(include={"hearings"}, by_alias=True)
     tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
     if request.headers.get("if-none-match") == tag:
@@ -221,8 +233,8 @@ def schedule(agent: FromAgent, services: Use, request: Request, response: Respon
     return told
 
 
-def _planned(one: Due) -> Planned:
-    return Planned.model_validate(
+def _planned(one: Due) -> RoomHearing:
+    return RoomHearing.model_validate(
         {
             "id": one.id,
             "case_number": one.case_number,
@@ -232,32 +244,31 @@ def _planned(one: Due) -> Planned:
             "scheduled_utc": iso(one.scheduled_utc),
             "judge": next((p.name for p in one.participants if p.role == "judge" and p.name), None),
             "automatic": one.automatic,
-            "participants": [Participant(name=p.name, role=p.role, channel=p.channel) for p in one.participants],
+            "participants": [RoomParticipant(name=p.name, role=p.role, channel=p.channel) for p in one.participants],
             "state": one.state.value,
         }
     )
 
 
 @router.post("/state")
-def state(asked: State, agent: FromAgent, services: Use) -> Commands:
+def send_state(asked: AgentReport, agent: FromAgent, services: Use) -> AgentCommands:
     """Keep the agent's state; the orders that wait for its room."""
     told = asked.model_dump(mode="json")
     with services.sessions.begin() as session:
         catalogue.put_state(session, agent, told, services.clock.utc())
         waiting = catalogue.waiting_commands(session, agent)
-    return Commands(
+    return AgentCommands(
         commands=[
-            Command(id=c.id, kind=c.kind, hearing=c.hearing, args=dict(c.args), created_utc=iso(c.created_utc))
+            AgentCommand(id=c.id, kind=c.kind, hearing=c.hearing, args=dict(c.args), created_utc=iso(c.created_utc))
             for c in waiting
         ],
         now_utc=iso(services.clock.utc()),
     )
 
 
-@router.post("/commands/{command}")
-def acknowledge(command: uuid.UUID, asked: Acknowledgement, agent: FromAgent, services: Use) -> Response:
+@router.post("/commands/{command}", status_code=204, responses=answers(p.NOT_FOUND))
+def acknowledge_command(command: uuid.UUID, asked: Acknowledgement, agent: FromAgent, services: Use) -> None:
     """Say how an order went; the first answer stands."""
     now = services.clock.utc()
     with services.sessions.begin() as session:
         catalogue.finish_command(session, agent, command, ok=asked.ok, detail=asked.detail or "", now=now)
-    return Response(status_code=204)

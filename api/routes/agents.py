@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api import guard
+from api import problems as p
+from api.contract import BY_ACCESS, answers
 from api.guard import Who
 from api.schemas import Asked, Line
 from api.services import Use
@@ -64,8 +66,8 @@ class Revocation(Asked):
     since: AwareDatetime | None = None
 
 
-@router.get("")
-def agents(who: Who, services: Use) -> list[Agent]:
+@router.get("", responses=answers(p.DENIED))
+def list_agents(who: Who, services: Use) -> list[Agent]:
     """The machines of my court."""
     court = guard.in_court(services, who, CourtAction.AGENTS)
     with services.sessions() as session:
@@ -89,8 +91,8 @@ def _agent(one: Machine) -> Agent:
     )
 
 
-@router.post("/codes", status_code=201)
-def code(asked: CodeAsked, who: Who, services: Use) -> CodeMade:
+@router.post("/codes", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def make_enrolment_code(asked: CodeAsked, who: Who, services: Use) -> CodeMade:
     """A one-time code for a machine of a room: type it there within ten minutes."""
     decision = guard.to_courtroom(services, who, asked.courtroom, CourtAction.AGENTS)
     with services.sessions.begin() as session:
@@ -100,8 +102,8 @@ def code(asked: CodeAsked, who: Who, services: Use) -> CodeMade:
     return CodeMade(code=made.code, expires_utc=iso(made.expires_utc))
 
 
-@router.post("/{agent}/confirm", status_code=204)
-def confirm(agent: uuid.UUID, asked: Fingerprint, who: Who, services: Use) -> None:
+@router.post("/{agent}/confirm", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def confirm_agent(agent: uuid.UUID, asked: Fingerprint, who: Who, services: Use) -> None:
     """I have compared the fingerprint with the machine's screen: let it in."""
     decision = _to_agent(services, who, agent)
     with services.sessions.begin() as session:
@@ -109,8 +111,8 @@ def confirm(agent: uuid.UUID, asked: Fingerprint, who: Who, services: Use) -> No
         _note(session, who.person, "agents.confirm", decision, agent=name, key=asked.fingerprint)
 
 
-@router.post("/{agent}/revoke", status_code=204)
-def revoke(agent: uuid.UUID, asked: Revocation, who: Who, services: Use) -> None:
+@router.post("/{agent}/revoke", status_code=204, responses=answers(*BY_ACCESS))
+def revoke_agent(agent: uuid.UUID, asked: Revocation, who: Who, services: Use) -> None:
     """Shut the machine out now; what it records it keeps."""
     decision = _to_agent(services, who, agent)
     with services.sessions.begin() as session:

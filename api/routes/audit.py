@@ -13,7 +13,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel
 
 from api import cursors, guard
+from api import problems as p
 from api import schemas as s
+from api.contract import answers, sent
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive import spreadsheet
@@ -30,7 +32,7 @@ READ = f"{Action.AUDIT}.read"
 _AT_ONCE = 1000  # rows of an export that are in memory
 
 
-class Row(BaseModel):
+class AuditRow(BaseModel):
     """Who did or was refused what. `username`, `name`: as the account is called today.
 
     `rule`: the row of the access table that decided, `none` for a refusal. `data`: which part of it, before and after.
@@ -50,8 +52,8 @@ class Row(BaseModel):
     data: dict[str, Any]
 
 
-class Page(BaseModel):
-    items: list[Row]
+class AuditPage(BaseModel):
+    items: list[AuditRow]
     next: str | None
 
 
@@ -72,14 +74,14 @@ def wanted(
 Asked = Annotated[Wanted, Depends(wanted)]
 
 
-@router.get("")
-def audit(
+@router.get("", responses=answers(p.BAD_INPUT, p.DENIED))
+def read_audit(
     asked: Asked,
     who: Who,
     services: Use,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> Page:
+) -> AuditPage:
     """The newest rows first: auditors read all, judges what was done with their cases, others what they did."""
     before = cursors.decode(cursor, int)[0] if cursor is not None else None
     _admit(services, who, asked, "page")
@@ -87,11 +89,15 @@ def audit(
         found = db.listed(session, who.person, replace(asked, before=_within(before), limit=limit + 1))
     page = found[:limit]
     more = cursors.encode(page[-1].id) if len(found) > limit else None
-    return Page(items=[Row.model_validate(_told(one)) for one in page], next=more)
+    return AuditPage(items=[AuditRow.model_validate(_told(one)) for one in page], next=more)
 
 
-@router.get("/export", response_class=StreamingResponse)
-def export(
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={**sent("text/csv", "application/jsonl"), **answers(p.DENIED)},
+)
+def export_audit(
     asked: Asked,
     who: Who,
     services: Use,
@@ -148,7 +154,7 @@ def _pages(request: Request, services: Services, who: SignedIn, asked: Wanted) -
 
 def _csv(pages: Iterator[list[Line]]) -> Iterator[str]:
     """With the mark by which spreadsheets know UTF-8."""
-    yield spreadsheet.BOM + spreadsheet.row(Row.model_fields)
+    yield spreadsheet.BOM + spreadsheet.row(AuditRow.model_fields)
     for page in pages:
         rows = (_told(one).values() for one in page)
         yield "".join(spreadsheet.row(_json(cell) if isinstance(cell, dict) else cell for cell in row) for row in rows)

@@ -10,7 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from api import bundle as bundles
 from api import guard, ranges
+from api import problems as p
 from api.bundle import Contents, Span
+from api.contract import OF_A_RECORDING, answers, in_parts
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive.db.sessions import SignedIn
@@ -23,9 +25,12 @@ ZIP = "application/zip"
 Moment = Annotated[int | None, Query(ge=0, lt=1 << 40)]
 
 
-@router.head("/{recording}/bundle", operation_id="bundle_head", response_class=StreamingResponse)
-@router.get("/{recording}/bundle", response_class=StreamingResponse)
-def bundle(
+ANSWERS = {**in_parts(ZIP), **answers(p.BAD_INPUT, *OF_A_RECORDING, p.CONFLICT)}
+
+
+@router.head("/{recording}/bundle", operation_id="head_bundle", response_class=StreamingResponse, responses=ANSWERS)
+@router.get("/{recording}/bundle", response_class=StreamingResponse, responses=ANSWERS)
+def get_bundle(
     recording: str, request: Request, who: Who, services: Use, from_ms: Moment = None, to_ms: Moment = None
 ) -> Response:
     """A zip with media, chain, manifest, signature, key, and what verifies them with common tools; or a range of it.

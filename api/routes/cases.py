@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api import cursors, guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.guard import Subject, Who
 from api.services import Services, Use
 from api.summoning import keep_up
@@ -42,7 +44,7 @@ Key = Annotated[
 ]
 
 
-class Case(s.Case):
+class CaseDetails(s.Case):
     """`title` is empty for whoever may only know that it is heard."""
 
     court: s.Court
@@ -50,11 +52,11 @@ class Case(s.Case):
 
 
 class CasePage(BaseModel):
-    items: list[Case]
+    items: list[CaseDetails]
     next: str | None
 
 
-class CaseWhole(Case):
+class CaseWhole(CaseDetails):
     """`hearings`: those that I may know of, in order of time."""
 
     hearings: list[s.Hearing]
@@ -99,17 +101,16 @@ class Entered(BaseModel):
     hearing: UUID
 
 
-class Change(s.Asked):
+class HearingChange(s.Asked):
     courtroom: UUID | None = None
     scheduled_utc: Moment | None = None
 
 
-class GroundAsked(s.Asked):
-    ground: s.Line
+KNOWN = {"model": Entered, "description": "It was there already"}
 
 
-@router.get("/cases")
-def cases(
+@router.get("/cases", responses=answers(p.BAD_INPUT))
+def list_cases(
     who: Who,
     services: Use,
     q: Annotated[s.Line, Query(description="With what the number begins.")] = "",
@@ -122,11 +123,11 @@ def cases(
         found = db.listed(session, who.person, db.Wanted(q.strip(), after, limit + 1))
     page = found[:limit]
     more = cursors.encode(page[-1].number) if len(found) > limit else None
-    return CasePage(items=[Case.model_validate(_case(one)) for one in page], next=more)
+    return CasePage(items=[CaseDetails.model_validate(_case(one)) for one in page], next=more)
 
 
-@router.get("/cases/{case}")
-def case(case: UUID, who: Who, services: Use) -> CaseWhole:
+@router.get("/cases/{case}", responses=answers(p.NOT_FOUND))
+def get_case(case: UUID, who: Who, services: Use) -> CaseWhole:
     """One of them with its hearings."""
     with services.sessions() as session:
         found = db.one(session, who.person, case)
@@ -138,7 +139,7 @@ def case(case: UUID, who: Who, services: Use) -> CaseWhole:
     return CaseWhole.model_validate({**_case(found), "hearings": shown})
 
 
-@router.post("/cases", status_code=201)
+@router.post("/cases", status_code=201, responses={200: KNOWN, **answers(*BY_ACCESS, p.CONFLICT)})
 def enter_case(asked: CaseAsked, who: Who, services: Use, response: Response, key: Key = None) -> Entered:
     """Enter a case of my court with its first hearing, where its own system does not. 200: it was there already."""
     court = guard.in_court(services, who, CourtAction.ENTER)
@@ -152,7 +153,7 @@ def enter_case(asked: CaseAsked, who: Who, services: Use, response: Response, ke
     return _entered(made, response)
 
 
-@router.post("/cases/{case}/hearings", status_code=201)
+@router.post("/cases/{case}/hearings", status_code=201, responses={200: KNOWN, **answers(*BY_ACCESS, p.CONFLICT)})
 def enter_hearing(
     case: UUID, asked: HearingAsked, who: Who, services: Use, response: Response, key: Key = None
 ) -> Entered:
@@ -170,8 +171,8 @@ def enter_hearing(
     return _entered(made, response)
 
 
-@router.patch("/hearings/{hearing}", status_code=204)
-def change(hearing: UUID, asked: Change, who: Who, services: Use) -> None:
+@router.patch("/hearings/{hearing}", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def change_hearing(hearing: UUID, asked: HearingChange, who: Who, services: Use) -> None:
     """Another room or time, before it is held; what the court's own system tells of is changed there."""
     rule = arranging(services, who, hearing)
     with noted(services, who, "hearings.change", Subject(hearing)) as session:
@@ -180,8 +181,8 @@ def change(hearing: UUID, asked: Change, who: Who, services: Use) -> None:
         keep_up(session, services, who, hearing)
 
 
-@router.post("/hearings/{hearing}/cancellation", status_code=204)
-def cancel(hearing: UUID, asked: GroundAsked, who: Who, services: Use) -> None:
+@router.post("/hearings/{hearing}/cancellation", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def cancel_hearing(hearing: UUID, asked: s.GroundGiven, who: Who, services: Use) -> None:
     """It will not be held; it stays in the list. Twice is once."""
     rule = arranging(services, who, hearing)
     with noted(services, who, "hearings.cancel", Subject(hearing)) as session:

@@ -10,7 +10,9 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import etags, guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.etags import IfMatch
 from api.guard import Who
 from api.services import Use
@@ -25,12 +27,12 @@ from archive.schedule_file import Text
 router = APIRouter(tags=["courts"])
 
 
-class Court(s.Court):
+class CourtDetails(s.Court):
     code: str
     mine: bool
 
 
-class Courtroom(s.Courtroom):
+class CourtroomDetails(s.Courtroom):
     """`code` stands in the names of what is recorded in it. `closed_utc`: since when it is not used any more."""
 
     closed_utc: str | None
@@ -49,23 +51,25 @@ class CourtroomAsked(NamesAsked):
     code: Annotated[s.Line, Field(max_length=48, examples=["saryarka-3"])]
 
 
-class StateAsked(s.Asked):
+class CourtroomStateAsked(s.Asked):
     state: Literal["open", "closed"]
 
 
-@router.get("/courts")
-def courts(who: Who, services: Use) -> list[Court]:
+@router.get("/courts", responses=answers(p.DENIED))
+def list_courts(who: Who, services: Use) -> list[CourtDetails]:
     """All courts, for those who work at one or for all of them."""
     if who.person.role is Role.PARTY:
         guard.note(services, who.person, "courts", Decision(False, True, "none"), guard.Subject())
         raise Denied("this is not open to you")
     with services.sessions() as session:
         found = db.courts(session)
-    return [Court(**shapes.court(one).model_dump(), code=one.code, mine=one.id == who.person.court) for one in found]
+    return [
+        CourtDetails(**shapes.court(one).model_dump(), code=one.code, mine=one.id == who.person.court) for one in found
+    ]
 
 
-@router.get("/courtrooms")
-def list_courtrooms(who: Who, services: Use, closed: bool = False) -> list[Courtroom]:
+@router.get("/courtrooms", responses=answers(p.DENIED))
+def list_courtrooms(who: Who, services: Use, closed: bool = False) -> list[CourtroomDetails]:
     """The rooms of my court; `closed`: those that are not used any more too."""
     court = guard.in_court(services, who, CourtAction.COURTROOMS)
     with services.sessions() as session:
@@ -73,16 +77,16 @@ def list_courtrooms(who: Who, services: Use, closed: bool = False) -> list[Court
     return [_courtroom(one) for one in found]
 
 
-@router.get("/courtrooms/{courtroom}")
-def courtroom(courtroom: UUID, who: Who, services: Use, response: Response) -> Courtroom:
+@router.get("/courtrooms/{courtroom}", responses=answers(*BY_ACCESS))
+def get_courtroom(courtroom: UUID, who: Who, services: Use, response: Response) -> CourtroomDetails:
     """One of them."""
     guard.to_courtroom(services, who, courtroom, CourtAction.COURTROOMS)
     with services.sessions() as session:
         return _shown(session, courtroom, response)
 
 
-@router.post("/courtrooms", status_code=201)
-def add(asked: CourtroomAsked, who: Who, services: Use, response: Response) -> Courtroom:
+@router.post("/courtrooms", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def add_courtroom(asked: CourtroomAsked, who: Who, services: Use, response: Response) -> CourtroomDetails:
     """A new room of my court."""
     court = guard.in_court(services, who, CourtAction.BUILD)
     if court is None:
@@ -92,10 +96,10 @@ def add(asked: CourtroomAsked, who: Who, services: Use, response: Response) -> C
         return _shown(session, made, response)
 
 
-@router.patch("/courtrooms/{courtroom}")
-def rename(
+@router.patch("/courtrooms/{courtroom}", responses=answers(*BY_ACCESS, p.CONFLICT))
+def rename_courtroom(
     courtroom: UUID, asked: NamesAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
-) -> Courtroom:
+) -> CourtroomDetails:
     """Other names."""
     guard.to_courtroom(services, who, courtroom, CourtAction.BUILD)
     with services.sessions.begin() as session:
@@ -103,10 +107,10 @@ def rename(
         return _shown(session, courtroom, response)
 
 
-@router.put("/courtrooms/{courtroom}/state")
-def set_state(
-    courtroom: UUID, asked: StateAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
-) -> Courtroom:
+@router.put("/courtrooms/{courtroom}/state", responses=answers(*BY_ACCESS, p.CONFLICT))
+def set_courtroom_state(
+    courtroom: UUID, asked: CourtroomStateAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
+) -> CourtroomDetails:
     """Close a room for which no machine is let in and no hearing is to come, or use it again."""
     guard.to_courtroom(services, who, courtroom, CourtAction.BUILD)
     with services.sessions.begin() as session:
@@ -124,12 +128,12 @@ def _held(session: Session, courtroom: UUID, if_match: str | None) -> db.Courtro
     return found
 
 
-def _shown(session: Session, courtroom: UUID, response: Response) -> Courtroom:
+def _shown(session: Session, courtroom: UUID, response: Response) -> CourtroomDetails:
     found = db.held(session, courtroom)
     etags.tell(response, found.version)
     return _courtroom(found)
 
 
-def _courtroom(one: db.Courtroom) -> Courtroom:
+def _courtroom(one: db.Courtroom) -> CourtroomDetails:
     closed = iso(one.closed_utc) if one.closed_utc else None
-    return Courtroom(**shapes.courtroom(one.names).model_dump(), closed_utc=closed)
+    return CourtroomDetails(**shapes.courtroom(one.names).model_dump(), closed_utc=closed)

@@ -6,9 +6,11 @@ import base64
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 from pydantic import BaseModel, Field
 
+from api import problems as p
+from api.contract import answers, bearer_token
 from api.guard import bearer
 from api.problems import NoSession
 from api.routes.agent import Base64
@@ -31,7 +33,7 @@ class Coming(Asked):
     signature: Annotated[Base64, Field(max_length=200)]
 
 
-class Standing(BaseModel):
+class EnrolmentState(BaseModel):
     """Who the machine is to be and whether a person has confirmed its key."""
 
     state: Literal["pending", "confirmed", "refused"]
@@ -41,7 +43,7 @@ class Standing(BaseModel):
     archive_key_pem: str | None
 
 
-class Token(BaseModel):
+class AgentToken(BaseModel):
     """`life_s` counts from the answer: an agent's clock may be wrong."""
 
     token: str
@@ -50,7 +52,7 @@ class Token(BaseModel):
     archive_key_pem: str | None
 
 
-class Enrolled(Token, Standing):
+class AgentEnrolled(AgentToken, EnrolmentState):
     """The token opens nothing but the question whether the key is confirmed, until it is."""
 
 
@@ -60,8 +62,8 @@ class Renewal(Asked):
     signature: Annotated[Base64, Field(max_length=200)]
 
 
-@router.post("/enrolment", status_code=201)
-def enrol(asked: Coming, request: Request, services: Use) -> Enrolled:
+@router.post("/enrolment", status_code=201, responses=answers(p.DENIED, p.CONFLICT, p.THROTTLED))
+def enrol_agent(asked: Coming, request: Request, services: Use) -> AgentEnrolled:
     """Come with a one-time code and a key; the same again while the code lives, should the answer be lost."""
     address = request.client.host if request.client else ""
     services.codes.check(address)
@@ -78,7 +80,7 @@ def enrol(asked: Coming, request: Request, services: Use) -> Enrolled:
         _note_refusal(services, address, error)
         raise
     services.codes.succeeded(address)
-    return Enrolled.model_validate(
+    return AgentEnrolled.model_validate(
         {**_standing(found), **_token(token, services), "archive_key_pem": archive_key},
     )
 
@@ -89,19 +91,19 @@ def _note_refusal(services: Services, address: str, error: Exception) -> None:
         audit.write(session, audit.Entry("agents.enrol", False, "code", data=data))
 
 
-@router.get("/enrolment")
-def standing(request: Request, services: Use) -> Standing:
+@router.get("/enrolment", dependencies=[Security(bearer_token)])
+def get_enrolment(request: Request, services: Use) -> EnrolmentState:
     """Whether a person has confirmed the key, by the token that came with it."""
     with services.sessions() as session:
         found = db.enrolment_of(session, bearer(request))
         archive_key = db.archive_key(session)
     if found is None:
         raise NoSession("the token belongs to no enrolment; enrol the agent again")
-    return Standing.model_validate({**_standing(found), "archive_key_pem": archive_key})
+    return EnrolmentState.model_validate({**_standing(found), "archive_key_pem": archive_key})
 
 
-@router.post("/token")
-def token(asked: Renewal, request: Request, services: Use) -> Token:
+@router.post("/token", dependencies=[Security(bearer_token)])
+def renew_token(asked: Renewal, request: Request, services: Use) -> AgentToken:
     """A new token for the old one and the key; the old one is good until a minute after the new one's first use."""
     life = timedelta(seconds=services.settings.api.agent_token_s)
     try:
@@ -110,7 +112,7 @@ def token(asked: Renewal, request: Request, services: Use) -> Token:
             archive_key = db.archive_key(session)
     except Denied as error:
         raise NoSession(str(error)) from error
-    return Token.model_validate({**_token(made, services), "archive_key_pem": archive_key})
+    return AgentToken.model_validate({**_token(made, services), "archive_key_pem": archive_key})
 
 
 def _standing(found: db.Pending) -> dict[str, str]:

@@ -11,7 +11,9 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from api import guard, ranges, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import OF_A_RECORDING, answers, in_parts
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive.db import exports as db
@@ -27,7 +29,7 @@ from archive.export import pieces, requests
 router = APIRouter(prefix="/recordings", tags=["exports"])
 
 
-@router.get("/{recording}/exports")
+@router.get("/{recording}/exports", responses=answers(*OF_A_RECORDING))
 def list_exports(recording: str, who: Who, services: Use) -> list[s.Export]:
     """What I have asked for of this recording and can still load, newest first."""
     standing = guard.to_recording(services, who, recording, Action.BUNDLE)
@@ -36,7 +38,7 @@ def list_exports(recording: str, who: Who, services: Use) -> list[s.Export]:
         return [shapes.export(one, _fits(session, who, standing, one)) for one in found]
 
 
-@router.post("/{recording}/exports", status_code=202)
+@router.post("/{recording}/exports", status_code=202, responses=answers(*OF_A_RECORDING, p.CONFLICT))
 def ask_export(recording: str, asked: s.ExportAsked, who: Who, services: Use) -> s.Export:
     """Have a film (MP4) or the text (DOCX, PDF) made for me; one that is as it would be made now is given again."""
     kind = Kind(asked.kind)
@@ -49,7 +51,7 @@ def ask_export(recording: str, asked: s.ExportAsked, who: Who, services: Use) ->
     return shapes.export(found, True)
 
 
-@router.delete("/{recording}/exports/{export}", status_code=204)
+@router.delete("/{recording}/exports/{export}", status_code=204, responses=answers(*OF_A_RECORDING))
 def drop_export(recording: str, export: UUID, who: Who, services: Use) -> None:
     """Not wanted any more. Twice is once."""
     guard.to_recording(services, who, recording, Action.BUNDLE)
@@ -58,9 +60,20 @@ def drop_export(recording: str, export: UUID, who: Who, services: Use) -> None:
         db.expire(session, found.id, services.clock.utc())
 
 
-@router.head("/{recording}/exports/{export}/file", operation_id="export_head", response_class=StreamingResponse)
-@router.get("/{recording}/exports/{export}/file", response_class=StreamingResponse)
-def export_file(recording: str, export: UUID, request: Request, who: Who, services: Use) -> Response:
+ANSWERS = {
+    **in_parts(*CONTENT_TYPES.values()),
+    **answers(*OF_A_RECORDING, p.CONFLICT),
+}
+
+
+@router.head(
+    "/{recording}/exports/{export}/file",
+    operation_id="head_export_file",
+    response_class=StreamingResponse,
+    responses=ANSWERS,
+)
+@router.get("/{recording}/exports/{export}/file", response_class=StreamingResponse, responses=ANSWERS)
+def get_export_file(recording: str, export: UUID, request: Request, who: Who, services: Use) -> Response:
     """The file, or one byte range of it. Whether I may have it is decided anew each time."""
     with services.sessions() as session:
         found = _own(session, who, recording, export)

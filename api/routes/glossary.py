@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api import guard
+from api.contract import BY_ACCESS, answers
 from api.guard import Subject, Who
 from api.schemas import Asked, Line
 from api.services import Use
@@ -30,8 +31,8 @@ class Words(Asked):
     words: Annotated[list[Line], Field(max_length=1_000)]
 
 
-@router.get("")
-def glossary(who: Who, services: Use) -> Glossary:
+@router.get("", responses=answers(*BY_ACCESS))
+def get_glossary(who: Who, services: Use) -> Glossary:
     """My court's words."""
     court = guard.in_court(services, who, CourtAction.GLOSSARY)
     if court is None:
@@ -41,8 +42,8 @@ def glossary(who: Who, services: Use) -> Glossary:
     return Glossary(kk=list(found[Language.KK]), ru=list(found[Language.RU]))
 
 
-@router.put("/{language}")
-def set_words(language: Literal["kk", "ru"], asked: Words, who: Who, services: Use) -> Glossary:
+@router.put("/{language}", responses=answers(*BY_ACCESS))
+def set_glossary(language: Literal["kk", "ru"], asked: Words, who: Who, services: Use) -> Glossary:
     """Put these words in the place of what my court has in a language. Texts that are made from now on expect them."""
     court = guard.in_court(services, who, CourtAction.GLOSSARY)
     if court is None:
@@ -52,4 +53,4 @@ def set_words(language: Literal["kk", "ru"], asked: Words, who: Who, services: U
     decision = decide_in_court(who.person.role, True, CourtAction.GLOSSARY)
     told = Subject(data={"language": language, "words": len(asked.words)})
     guard.note(services, who.person, CourtAction.GLOSSARY.value, decision, told)
-    return glossary(who, services)
+    return get_glossary(who, services)

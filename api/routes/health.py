@@ -15,13 +15,13 @@ PROBE = "readiness-probe"
 
 
 @router.get("/healthz")
-async def healthz() -> s.Health:
+async def check_health() -> s.Health:
     """The process answers; it asks nothing of others."""
     return s.Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": s.Readiness}})
-def readyz(services: Use, response: Response) -> s.Readiness:
+@router.get("/readyz", responses={503: {"model": s.Readiness, "description": "One of them does not"}})
+def check_readiness(services: Use, response: Response) -> s.Readiness:
     """Whether the database and the object store answer; 503 when one does not."""
     found = s.Readiness(database=_database(services), store=_store(services))
     if not (found.database and found.store):

@@ -10,7 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from api import cursors, guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.guard import Subject, Who
 from api.services import Use
 from archive.db import hearings as db
@@ -34,8 +36,8 @@ ACTION_OF = {
 }
 
 
-@router.get("")
-def hearings(
+@router.get("", responses=answers(p.BAD_INPUT))
+def list_hearings(
     who: Who,
     services: Use,
     from_: Annotated[AwareDatetime | None, Query(alias="from")] = None,
@@ -65,8 +67,8 @@ def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
     return cursors.moment(when), shapes.uuid_of(id_) or UUID(int=0)
 
 
-@router.get("/{hearing}")
-def hearing(hearing: UUID, who: Who, services: Use) -> s.Hearing:
+@router.get("/{hearing}", responses=answers(*BY_ACCESS))
+def get_hearing(hearing: UUID, who: Who, services: Use) -> s.Hearing:
     """One hearing."""
     guard.to_hearing(services, who, hearing, Action.LIST)
     return shapes.hearing(who.person, _load(services, who, hearing))
@@ -80,8 +82,8 @@ def _load(services: Use, who: Who, hearing: UUID) -> Hearing:
     return found
 
 
-@router.post("/{hearing}/commands", status_code=202)
-def command(hearing: UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.CommandMade:
+@router.post("/{hearing}/commands", status_code=202, responses=answers(*BY_ACCESS, p.CONFLICT))
+def command_hearing(hearing: UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.CommandMade:
     """Give the hearing's room an order; its agent fetches it. Watch how it goes by its id."""
     action = ACTION_OF[asked.kind]
     found = guard.to_hearing(services, who, hearing, action)
@@ -93,8 +95,8 @@ def command(hearing: UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.
     return s.CommandMade(id=made)
 
 
-@router.get("/{hearing}/commands/{command}")
-def command_state(hearing: UUID, command: UUID, who: Who, services: Use) -> s.CommandState:
+@router.get("/{hearing}/commands/{command}", responses=answers(*BY_ACCESS))
+def get_hearing_command(hearing: UUID, command: UUID, who: Who, services: Use) -> s.CommandState:
     """How far an order has come."""
     guard.to_hearing(services, who, hearing, Action.LEVELS)
     with services.sessions() as session:

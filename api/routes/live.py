@@ -9,6 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api import guard, shapes, sse
+from api import schemas as s
+from api.contract import OF_A_RECORDING, answers, events
 from api.guard import Who
 from api.routes.texts import reads_drafts
 from api.services import Services, Use
@@ -30,8 +32,15 @@ def admitted(recording: str, who: Who, services: Use) -> Standing:
     return guard.to_recording(services, who, recording, Action.LEVELS)
 
 
-@router.get("/{recording}/live", response_class=StreamingResponse)
-async def live(
+@router.get(
+    "/{recording}/live",
+    response_class=StreamingResponse,
+    responses={
+        **events(state=None, recording=s.Progress, utterance=s.Utterance),
+        **answers(*OF_A_RECORDING),
+    },
+)
+async def watch_recording(
     recording: str,
     request: Request,
     who: Who,

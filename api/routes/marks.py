@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from api import guard, shapes
 from api import schemas as s
+from api.contract import BY_ACCESS, OF_A_RECORDING, answers
 from api.guard import Who
 from api.services import Services, Use
 from archive import sealing
@@ -23,7 +24,7 @@ from archive.domain.wall import ms_between
 router = APIRouter(tags=["marks"])
 
 
-@router.get("/recordings/{recording}/marks")
+@router.get("/recordings/{recording}/marks", responses=answers(*OF_A_RECORDING))
 def list_marks(recording: str, who: Who, services: Use) -> list[s.Mark]:
     """The closed and sealed spans there are and were, with their grounds."""
     guard.to_recording(services, who, recording, Action.SEAL)
@@ -32,7 +33,7 @@ def list_marks(recording: str, who: Who, services: Use) -> list[s.Mark]:
     return [shapes.mark(one) for one in found]
 
 
-@router.post("/recordings/{recording}/marks", status_code=201)
+@router.post("/recordings/{recording}/marks", status_code=201, responses=answers(*OF_A_RECORDING))
 def set_mark(recording: str, asked: s.MarkAsked, who: Who, services: Use) -> s.MarkMade:
     """Close or seal a span, while the recording runs or later. It holds at once for everybody who may not have it."""
     standing = guard.to_recording(services, who, recording, Action.SEAL)
@@ -46,7 +47,7 @@ def set_mark(recording: str, asked: s.MarkAsked, who: Who, services: Use) -> s.M
     return s.MarkMade(id=mark.id)
 
 
-@router.post("/recordings/{recording}/marks/{mark}/lift", status_code=204)
+@router.post("/recordings/{recording}/marks/{mark}/lift", status_code=204, responses=answers(*OF_A_RECORDING))
 def lift_mark(recording: str, mark: UUID, asked: s.GroundGiven, who: Who, services: Use) -> None:
     """Take a mark back. Twice is once."""
     standing = guard.to_recording(services, who, recording, Action.UNSEAL)
@@ -55,8 +56,8 @@ def lift_mark(recording: str, mark: UUID, asked: s.GroundGiven, who: Who, servic
         sealing.lift_mark(session, services.clock, who.person, recording, mark, asked.ground, audited)
 
 
-@router.put("/hearings/{hearing}/class", status_code=204)
-def set_class(hearing: UUID, asked: s.ClassAsked, who: Who, services: Use) -> None:
+@router.put("/hearings/{hearing}/class", status_code=204, responses=answers(*BY_ACCESS))
+def set_hearing_class(hearing: UUID, asked: s.ClassAsked, who: Who, services: Use) -> None:
     """Open, close or seal a hearing with all its recordings; the schedule does not change it any more."""
     wanted = AccessClass(asked.access_class)
     standing = guard.to_hearing(services, who, hearing, Action.SEAL)

@@ -8,12 +8,14 @@ them too.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api import guard, playing, ranges
+from api.contract import OF_A_RECORDING, SESSION, answers, in_parts, sent
 from api.guard import Who
 from api.services import Services, Use
 from archive.db import recordings as db
@@ -26,9 +28,23 @@ from archive.storage.reading import chunks
 router = APIRouter(prefix="/recordings", tags=["media"])
 
 
-@router.head("/{recording}/media/{path:path}", operation_id="media_head", response_class=StreamingResponse)
-@router.get("/{recording}/media/{path:path}", response_class=StreamingResponse)
-async def media(recording: str, path: str, request: Request, services: Use) -> Response:
+FILES = ("application/vnd.apple.mpegurl", "video/mp4", "text/vtt", "application/json", "image/jpeg")
+LIVE = ("application/vnd.apple.mpegurl", "video/mp4")
+ANSWERS = {**in_parts(*FILES), **answers(*OF_A_RECORDING)}
+BY_SESSION: dict[str, Any] = {"security": [{SESSION: []}]}  # decided in one question, without a dependency
+
+
+@router.head(
+    "/{recording}/media/{path:path}",
+    operation_id="head_media",
+    response_class=StreamingResponse,
+    responses=ANSWERS,
+    openapi_extra=BY_SESSION,
+)
+@router.get(
+    "/{recording}/media/{path:path}", response_class=StreamingResponse, responses=ANSWERS, openapi_extra=BY_SESSION
+)
+async def get_media(recording: str, path: str, request: Request, services: Use) -> Response:
     """A file of the access copies, or one byte range of it."""
     file = await playing.file(request, services, recording, path)
     if file is None:
@@ -39,8 +55,12 @@ async def media(recording: str, path: str, request: Request, services: Use) -> R
     return redirect
 
 
-@router.get("/{recording}/live/{path:path}", response_class=Response)
-def live_media(recording: str, path: str, who: Who, services: Use) -> Response:
+@router.get(
+    "/{recording}/live/{path:path}",
+    response_class=StreamingResponse,
+    responses={**sent(*LIVE), **answers(*OF_A_RECORDING)},
+)
+def get_live_media(recording: str, path: str, who: Who, services: Use) -> Response:
     """A playlist or part of a recording that has no access copies yet; all of it is made when it is asked for."""
     standing = guard.to_recording(services, who, recording, Action.VIEW)
     with services.sessions() as session:

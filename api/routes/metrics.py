@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
+from api import problems as p
+from api.contract import TOKEN, answers
 from api.guard import bearer
 from api.problems import NoSession
 from api.services import Use
@@ -23,8 +25,13 @@ HERE = frozenset({"127.0.0.1", "::1"})
 BY_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(request: Request, services: Use) -> Response:
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers(p.NOT_FOUND)},
+    openapi_extra={"security": [{TOKEN: []}, {}]},  # from this machine without
+)
+async def get_metrics(request: Request, services: Use) -> Response:
     """Metrics in Prometheus's text format."""
     if services.gauges is None:
         raise NotFound("there are no metrics here")

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query
 
 from api import cursors, notice_shapes, shapes
 from api import notice_schemas as s
+from api import problems as p
+from api.contract import answers
 from api.guard import Who
 from api.services import Use
 from archive.db import audit, contacts
@@ -19,8 +21,8 @@ from archive.domain.contacts import email_address, phone_number
 router = APIRouter(tags=["notices"])
 
 
-@router.get("/notices")
-def notices(
+@router.get("/notices", responses=answers(p.BAD_INPUT))
+def list_notices(
     who: Who, services: Use, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> s.NoticePage:
     """My notices of what I may still know of, the newest first."""
@@ -37,16 +39,16 @@ def notices(
     return s.NoticePage(items=items, next=more, unread=unread)
 
 
-@router.get("/notices/{notice}")
-def notice(notice: UUID, who: Who, services: Use) -> s.Notice:
+@router.get("/notices/{notice}", responses=answers(p.NOT_FOUND))
+def get_notice(notice: UUID, who: Who, services: Use) -> s.Notice:
     """One of my notices, as the link in a letter names it."""
     with services.sessions() as session:
         found = db.one(session, who.person, notice)
         return notice_shapes.notices(session, who.person, [found], services.clock.utc())[0]
 
 
-@router.post("/notices/{notice}/reading", status_code=204)
-def read(notice: UUID, who: Who, services: Use) -> None:
+@router.post("/notices/{notice}/reading", status_code=204, responses=answers(p.NOT_FOUND))
+def read_notice(notice: UUID, who: Who, services: Use) -> None:
     """I have read it. Twice is once."""
     with services.sessions.begin() as session:
         db.one(session, who.person, notice)
@@ -54,20 +56,20 @@ def read(notice: UUID, who: Who, services: Use) -> None:
 
 
 @router.post("/notices/reading", status_code=204)
-def read_all(who: Who, services: Use) -> None:
+def read_notices(who: Who, services: Use) -> None:
     """I have read all there are."""
     with services.sessions.begin() as session:
         db.read(session, who.person, None, services.clock.utc())
 
 
 @router.get("/contact")
-def contact(who: Who, services: Use) -> s.Contact:
+def get_contact(who: Who, services: Use) -> s.Contact:
     """Where I want to be told of news."""
     with services.sessions() as session:
         return notice_shapes.contact(contacts.contact(session, who.person.id), services.settings.notices)
 
 
-@router.put("/contact")
+@router.put("/contact", responses=answers(p.BAD_EMAIL, p.BAD_PHONE))
 def set_contact(asked: s.ContactAsked, who: Who, services: Use) -> s.Contact:
     """Say where; what already waits to be sent goes there too."""
     email = email_address(asked.email) if asked.email and asked.email.strip() else None

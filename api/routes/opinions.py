@@ -10,6 +10,8 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api import guard, shapes
+from api import problems as p
+from api.contract import OF_A_RECORDING, answers
 from api.guard import Who
 from api.schemas import Asked, Courtroom
 from api.services import Use
@@ -69,33 +71,33 @@ class RemarkOf(BaseModel):
     remark: str
 
 
-@router.get("/recordings/{recording}/opinion")
-def question(recording: str, who: Who, services: Use) -> Question:
+@router.get("/recordings/{recording}/opinion", responses=answers(*OF_A_RECORDING))
+def get_opinion_question(recording: str, who: Who, services: Use) -> Question:
     """Whether I am to be asked what I thought of it."""
     guard.to_recording(services, who, recording, Action.VIEW)
     with services.sessions() as session:
         return Question(asked=db.is_asked(session, who.person, recording))
 
 
-@router.post("/recordings/{recording}/opinion", status_code=204)
-def give(recording: str, asked: Opinion, who: Who, services: Use) -> None:
+@router.post("/recordings/{recording}/opinion", status_code=204, responses=answers(*OF_A_RECORDING, p.CONFLICT))
+def give_opinion(recording: str, asked: Opinion, who: Who, services: Use) -> None:
     """What I thought of it; once, after I have watched it."""
     guard.to_recording(services, who, recording, Action.VIEW)
-    answers = Answers(asked.sound, asked.picture, asked.text, asked.remark)
+    given = Answers(asked.sound, asked.picture, asked.text, asked.remark)
     with services.sessions.begin() as session:
-        db.give(session, who.person, recording, answers, services.clock.utc())
+        db.give(session, who.person, recording, given, services.clock.utc())
 
 
-@router.get("/opinions")
-def opinions(who: Who, services: Use) -> list[Results]:
+@router.get("/opinions", responses=answers(p.DENIED))
+def list_opinions(who: Who, services: Use) -> list[Results]:
     """What was thought of my court's recordings, by finished month and room, the newest first. No names, no sums."""
     court = guard.in_court(services, who, CourtAction.OPINIONS)
     with services.sessions() as session:
         return [_results(one) for one in db.cells(session, *_of(services, court))] if court else []
 
 
-@router.get("/opinions/remarks")
-def remarks(who: Who, services: Use) -> list[RemarkOf]:
+@router.get("/opinions/remarks", responses=answers(p.DENIED))
+def list_remarks(who: Who, services: Use) -> list[RemarkOf]:
     """What people wrote, by finished month, without who and about which recording."""
     court = guard.in_court(services, who, CourtAction.REMARKS)
     with services.sessions() as session:

@@ -11,7 +11,9 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from api import problems as p
 from api import schemas as s
+from api.contract import answers
 from api.flow_cookies import FlowCookie, address_of
 from api.problems import language_of
 from api.routes.session import entered
@@ -23,6 +25,7 @@ router = APIRouter(prefix="/session/provider", tags=["session"])
 
 COOKIE = FlowCookie("tyndau-provider", AWAY)
 _FORM = "application/x-www-form-urlencoded"
+_LOGOUT = {"type": "object", "required": ["logout_token"], "properties": {"logout_token": {"type": "string"}}}
 
 
 def entrance_of(services: Use) -> Entrance:
@@ -40,7 +43,7 @@ By = Annotated[Entrance, Depends(entrance_of)]
 
 
 @router.get("")
-def provider(services: Use) -> s.Provider:
+def get_provider(services: Use) -> s.Provider:
     """Whether one can sign in at a provider too, and what its button says."""
     if services.entrance is None:
         return s.Provider(there=False)
@@ -54,8 +57,8 @@ def provider(services: Use) -> s.Provider:
     )
 
 
-@router.post("/flows", status_code=201)
-def begin(asked: s.GoingAsked, request: Request, response: Response, services: Use, by: By) -> s.Going:
+@router.post("/flows", status_code=201, responses=answers(p.NOT_FOUND, p.THROTTLED, p.PROVIDER_AWAY))
+def begin_at_provider(asked: s.GoingAsked, request: Request, response: Response, services: Use, by: By) -> s.Going:
     """Where the browser goes to sign in; what recognises it afterwards is in a cookie of ten minutes."""
     language = language_of(request.headers.get("accept-language", ""))
     going = by.begin(asked.next, language, address_of(request))
@@ -63,8 +66,10 @@ def begin(asked: s.GoingAsked, request: Request, response: Response, services: U
     return s.Going(url=going.address)
 
 
-@router.post("")
-def finish(reply: s.ProviderReply, request: Request, response: Response, services: Use, by: By) -> s.Come:
+@router.post(
+    "", responses=answers(p.NOT_FOUND, p.BAD_REPLY, p.DECLINED, p.NO_ACCOUNT, p.NO_ROLE, p.THROTTLED, p.PROVIDER_AWAY)
+)
+def finish_at_provider(reply: s.ProviderReply, request: Request, response: Response, services: Use, by: By) -> s.Come:
     """Begin a session with what came back from the provider; it is good once."""
     secret = COOKIE.secret(services, request)
     given = Reply(reply.state, reply.code, reply.error, reply.iss)
@@ -73,8 +78,8 @@ def finish(reply: s.ProviderReply, request: Request, response: Response, service
     return s.Come(me=entered(services, response, come.opened), next=come.next_path)
 
 
-@router.get("/leaving")
-def leaving(by: By) -> s.Going:
+@router.get("/leaving", responses=answers(p.NOT_FOUND, p.PROVIDER_AWAY))
+def get_provider_leaving(by: By) -> s.Going:
     """Where one signs out at the provider too."""
     return s.Going(url=by.provider.leaving())
 
@@ -96,7 +101,11 @@ async def logout_token(request: Request) -> str:
     return found[0]
 
 
-@router.post("/logout")
-def logout(token: Annotated[str, Depends(logout_token)], request: Request, by: By) -> s.Ended:
+@router.post(
+    "/logout",
+    responses=answers(p.NOT_FOUND, p.BAD_REPLY, p.THROTTLED, p.PROVIDER_AWAY),
+    openapi_extra={"requestBody": {"required": True, "content": {_FORM: {"schema": _LOGOUT}}}},
+)
+def end_provider_sessions(token: Annotated[str, Depends(logout_token)], request: Request, by: By) -> s.Ended:
     """The provider says that its sessions are over: ours that came from them end now (Back-Channel Logout 1.0)."""
     return s.Ended(sessions=by.logout(token, address_of(request)))

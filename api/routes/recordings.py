@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api import guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import OF_A_RECORDING, answers
 from api.guard import Subject, Who
 from api.routes.texts import reads_drafts
 from api.services import Use
@@ -21,8 +23,8 @@ from archive.domain.ids import RECORDING_ID
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 
-@router.get("/unassigned")
-def unassigned(who: Who, services: Use, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[s.Unassigned]:
+@router.get("/unassigned", responses=answers(p.DENIED))
+def list_unassigned(who: Who, services: Use, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[s.Unassigned]:
     """The recordings of my court that no hearing has, newest first."""
     court = guard.in_court(services, who, CourtAction.UNASSIGNED)
     with services.sessions() as session:
@@ -30,8 +32,8 @@ def unassigned(who: Who, services: Use, limit: Annotated[int, Query(ge=1, le=200
     return [shapes.unassigned(one) for one in found]
 
 
-@router.put("/{recording}/hearing")
-def assign(recording: str, asked: s.Assignment, who: Who, services: Use) -> s.Assigned:
+@router.put("/{recording}/hearing", responses=answers(*OF_A_RECORDING, p.CONFLICT))
+def assign_recording(recording: str, asked: s.Assignment, who: Who, services: Use) -> s.Assigned:
     """Give a recording that no hearing has to one of the same court, with what continues it."""
     with services.sessions() as session:
         room = rooms.room_of_recording(session, recording) if RECORDING_ID.fullmatch(recording) else None
@@ -49,8 +51,8 @@ def assign(recording: str, asked: s.Assignment, who: Who, services: Use) -> s.As
     return s.Assigned(recordings=list(changed))
 
 
-@router.get("/{recording}")
-def recording(recording: str, who: Who, services: Use) -> s.Recording:
+@router.get("/{recording}", responses=answers(*OF_A_RECORDING))
+def get_recording(recording: str, who: Who, services: Use) -> s.Recording:
     """The recording as I may see it."""
     standing = guard.to_recording(services, who, recording, Action.LIST)
     with services.sessions() as session:

@@ -12,7 +12,9 @@ from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from api import cursors, guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.guard import Who
 from api.services import Services, Use
 from archive.db import audit
@@ -30,8 +32,8 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["requests"])
 
 
-@router.get("/requests")
-def requests(
+@router.get("/requests", responses=answers(p.BAD_INPUT))
+def list_requests(
     who: Who,
     services: Use,
     hearing: UUID | None = None,
@@ -48,8 +50,8 @@ def requests(
     return s.RequestPage(items=[shapes.request(who.person, one) for one in page], next=more, waiting=waiting)
 
 
-@router.post("/hearings/{hearing}/requests", status_code=201)
-def ask(hearing: UUID, asked: s.RequestAsked, who: Who, services: Use) -> s.Request:
+@router.post("/hearings/{hearing}/requests", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def ask_for_access(hearing: UUID, asked: s.RequestAsked, who: Who, services: Use) -> s.Request:
     """Ask the court for access to a hearing's records, or a copy of them; in an emergency, to see them at once."""
     wants = Wants(asked.wants)
     standing = guard.to_hearing(services, who, hearing, wants.asking)
@@ -59,8 +61,8 @@ def ask(hearing: UUID, asked: s.RequestAsked, who: Who, services: Use) -> s.Requ
         return shapes.request(who.person, db.one(session, who.person, made))
 
 
-@router.post("/requests/{request}/withdrawal")
-def withdraw(request: UUID, who: Who, services: Use) -> s.Request:
+@router.post("/requests/{request}/withdrawal", responses=answers(p.NOT_FOUND, p.CONFLICT))
+def withdraw_request(request: UUID, who: Who, services: Use) -> s.Request:
     """Take my request back. Twice is once."""
     with services.sessions.begin() as session:
         if not db.is_mine(session, request, who.person):
@@ -72,8 +74,8 @@ def withdraw(request: UUID, who: Who, services: Use) -> s.Request:
         return shapes.request(who.person, found)
 
 
-@router.post("/requests/{request}/decision")
-def decide(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.Request:
+@router.post("/requests/{request}/decision", responses=answers(*BY_ACCESS, p.CONFLICT))
+def decide_request(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.Request:
     """Grant a request for some days, or refuse it; with a ground in either case. A grant holds at once."""
     standing, wants = _to_its_hearing(services, who, db.about, request)
     if wants is Wants.EMERGENCY and asked.days is not None:
@@ -90,8 +92,8 @@ def decide(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.
         return shapes.request(who.person, db.one(session, who.person, request))
 
 
-@router.post("/requests/{request}/confirmation")
-def confirm(request: UUID, asked: s.ConfirmationAsked, who: Who, services: Use) -> s.Request:
+@router.post("/requests/{request}/confirmation", responses=answers(*BY_ACCESS, p.CONFLICT))
+def confirm_request(request: UUID, asked: s.ConfirmationAsked, who: Who, services: Use) -> s.Request:
     """Let somebody else see a hearing's records in an emergency: at once, for eight hours, and known to its judge."""
     standing, wants = _to_its_hearing(services, who, db.about, request)
     if wants is not Wants.EMERGENCY:
@@ -106,16 +108,16 @@ def confirm(request: UUID, asked: s.ConfirmationAsked, who: Who, services: Use) 
     return answer
 
 
-@router.get("/hearings/{hearing}/grants")
-def grants(hearing: UUID, who: Who, services: Use) -> list[s.Grant]:
+@router.get("/hearings/{hearing}/grants", responses=answers(*BY_ACCESS))
+def list_grants(hearing: UUID, who: Who, services: Use) -> list[s.Grant]:
     """Who was given more than his or her role gives, until when, and what was taken back."""
     guard.to_hearing(services, who, hearing, Action.REQUESTS)
     with services.sessions() as session:
         return [shapes.grant(one) for one in db.grants(session, hearing)]
 
 
-@router.post("/grants/{grant}/revocation", status_code=204)
-def revoke(grant: UUID, asked: s.RevocationAsked, who: Who, services: Use) -> None:
+@router.post("/grants/{grant}/revocation", status_code=204, responses=answers(*BY_ACCESS))
+def revoke_grant(grant: UUID, asked: s.RevocationAsked, who: Who, services: Use) -> None:
     """Take a grant back at once, with a ground. Twice keeps the first."""
     standing, wants = _to_its_hearing(services, who, db.grant_about, grant)
     with services.sessions.begin() as session:

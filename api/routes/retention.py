@@ -9,8 +9,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
 from api import guard
+from api import problems as p
+from api.contract import BY_ACCESS, answers
 from api.guard import Subject, Who
-from api.schemas import Asked, Line
+from api.schemas import Asked, GroundGiven, Line
 from api.services import Services, Use
 from archive.db import destructions as destroying
 from archive.db import keeping as db
@@ -82,15 +84,11 @@ class HoldAsked(Asked):
         return self
 
 
-class Ground(Asked):
-    ground: Line
-
-
-class Made(BaseModel):
+class KeepingMade(BaseModel):
     id: UUID
 
 
-class Done(BaseModel):
+class KeepingAct(BaseModel):
     """By whom, as what, when."""
 
     username: str
@@ -105,8 +103,8 @@ class DestructionShown(BaseModel):
     recording: str
     state: State
     ground: str
-    requested: Done
-    approved: Done | None
+    requested: KeepingAct
+    approved: KeepingAct | None
     withdrawn_utc: str | None
     withdrawn_reason: str | None
     done_utc: str | None
@@ -118,8 +116,8 @@ class DestructionAsked(Asked):
     ground: Line
 
 
-@router.get("/retention/classes")
-def classes(who: Who, services: Use) -> list[RetentionClass]:
+@router.get("/retention/classes", responses=answers(p.DENIED))
+def list_retention_classes(who: Who, services: Use) -> list[RetentionClass]:
     """The classes there are and were."""
     _keeps(services, who, KeepAction.READ)
     with services.sessions() as session:
@@ -141,8 +139,8 @@ def classes(who: Who, services: Use) -> list[RetentionClass]:
     ]
 
 
-@router.get("/recordings/{recording}/retention")
-def retention(recording: str, who: Who, services: Use) -> Retention:
+@router.get("/recordings/{recording}/retention", responses=answers(*BY_ACCESS))
+def get_retention(recording: str, who: Who, services: Use) -> Retention:
     """How long a recording is kept, and what is against its destruction."""
     _keeps(services, who, KeepAction.READ)
     admit(services.sessions, who.person, Target(_known(recording)), KeepAction.READ)
@@ -162,7 +160,7 @@ def retention(recording: str, who: Who, services: Use) -> Retention:
     )
 
 
-@router.get("/holds")
+@router.get("/holds", responses=answers(p.DENIED))
 def list_holds(who: Who, services: Use, released: bool = False) -> list[Hold]:
     """The legal holds that I may know of, the oldest first; `released`: those that have ended too."""
     _keeps(services, who, KeepAction.READ)
@@ -171,22 +169,22 @@ def list_holds(who: Who, services: Use, released: bool = False) -> list[Hold]:
     return [_hold(one) for one in found]
 
 
-@router.post("/holds", status_code=201)
-def add_hold(asked: HoldAsked, who: Who, services: Use) -> Made:
+@router.post("/holds", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def add_hold(asked: HoldAsked, who: Who, services: Use) -> KeepingMade:
     """Hold a recording or a case: from now on nothing of it is destroyed, whatever its term."""
     _keeps(services, who, KeepAction.HOLD)
     target = Target(_known(asked.recording) if asked.recording else None, asked.case)
-    return Made(id=holds.add_hold(services.sessions, target, asked.ground, who.person))
+    return KeepingMade(id=holds.add_hold(services.sessions, target, asked.ground, who.person))
 
 
-@router.post("/holds/{hold}/release", status_code=204)
-def release_hold(hold: UUID, asked: Ground, who: Who, services: Use) -> None:
+@router.post("/holds/{hold}/release", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def release_hold(hold: UUID, asked: GroundGiven, who: Who, services: Use) -> None:
     """End a hold; another one on the same holds on. Twice is once."""
     _keeps(services, who, KeepAction.RELEASE)
     holds.release_hold(services.sessions, services.clock, hold, asked.ground, who.person)
 
 
-@router.get("/destructions")
+@router.get("/destructions", responses=answers(p.DENIED))
 def list_destructions(who: Who, services: Use) -> list[DestructionShown]:
     """What was requested, approved, withdrawn and destroyed, as far as I may know of it."""
     _keeps(services, who, KeepAction.READ)
@@ -195,24 +193,24 @@ def list_destructions(who: Who, services: Use) -> list[DestructionShown]:
     return [_destruction(one) for one in found]
 
 
-@router.post("/destructions", status_code=201)
-def request_destruction(asked: DestructionAsked, who: Who, services: Use) -> Made:
+@router.post("/destructions", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def request_destruction(asked: DestructionAsked, who: Who, services: Use) -> KeepingMade:
     """Ask that a recording be destroyed whose term is over; somebody of the other office has to approve it."""
     _keeps(services, who, KeepAction.REQUEST)
     recording = _known(asked.recording)
     made = consent.request(services.sessions, services.settings, services.clock, recording, asked.ground, who.person)
-    return Made(id=made)
+    return KeepingMade(id=made)
 
 
-@router.post("/destructions/{destruction}/approval", status_code=204)
+@router.post("/destructions/{destruction}/approval", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
 def approve_destruction(destruction: UUID, who: Who, services: Use) -> None:
     """Agree to what another person has requested; a worker then destroys the recording, and there is no way back."""
     _keeps(services, who, KeepAction.APPROVE)
     consent.approve(services.sessions, services.settings, services.clock, destruction, who.person)
 
 
-@router.post("/destructions/{destruction}/withdrawal", status_code=204)
-def withdraw_destruction(destruction: UUID, asked: Ground, who: Who, services: Use) -> None:
+@router.post("/destructions/{destruction}/withdrawal", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def withdraw_destruction(destruction: UUID, asked: GroundGiven, who: Who, services: Use) -> None:
     """Take a request back, or refuse it, before it has begun."""
     _keeps(services, who, KeepAction.WITHDRAW)
     consent.withdraw(services.sessions, services.clock, destruction, asked.ground, who.person)
@@ -265,5 +263,5 @@ def _destruction(one: Destruction) -> DestructionShown:
     )
 
 
-def _act(one: Act) -> Done:
-    return Done(username=one.username, role=one.role, at_utc=iso(one.at_utc))
+def _act(one: Act) -> KeepingAct:
+    return KeepingAct(username=one.username, role=one.role, at_utc=iso(one.at_utc))

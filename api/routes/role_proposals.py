@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api import cursors, guard
+from api import problems as p
+from api.contract import BY_ACCESS, answers
 from api.guard import Who
 from api.routes.users import Limit, acting
 from api.schemas import Asked
@@ -50,12 +52,12 @@ class ProposalPage(BaseModel):
     next: str | None
 
 
-class Verdict(Asked):
+class ProposalVerdict(Asked):
     confirm: bool
 
 
-@router.get("/role-proposals")
-def role_proposals(
+@router.get("/role-proposals", responses=answers(p.DENIED, p.BAD_INPUT))
+def list_role_proposals(
     who: Who, services: Use, state: State | None = None, cursor: str | None = None, limit: Limit = 50
 ) -> ProposalPage:
     """The roles in my court that wait for a second administrator, and what became of others; the newest first."""
@@ -68,8 +70,8 @@ def role_proposals(
     return ProposalPage(items=[_proposal(who.person, one) for one in page], next=more)
 
 
-@router.post("/role-proposals/{proposal}/decision")
-def decide(proposal: UUID, asked: Verdict, who: Who, services: Use) -> RoleProposal:
+@router.post("/role-proposals/{proposal}/decision", responses=answers(*BY_ACCESS, p.CONFLICT))
+def decide_role_proposal(proposal: UUID, asked: ProposalVerdict, who: Who, services: Use) -> RoleProposal:
     """Confirm within 72 h what another administrator has proposed, or refuse it; one's own one takes back so."""
     now = services.clock.utc()
     action = "user.confirm" if asked.confirm else "user.refuse"

@@ -12,7 +12,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from api import guard, shapes, sse
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers, events
 from api.guard import Subject, Who
 from api.services import Services, Use
 from api.sse import Event
@@ -29,8 +31,8 @@ router = APIRouter(prefix="/rooms", tags=["rooms"])
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-@router.get("")
-def rooms(who: Who, services: Use) -> list[s.Room]:
+@router.get("", responses=answers(p.DENIED))
+def list_rooms(who: Who, services: Use) -> list[s.Room]:
     """The rooms of my court."""
     court = guard.in_court(services, who, CourtAction.ROOMS)
     return read_rooms(services, who.person, court)
@@ -58,8 +60,8 @@ def read_rooms(services: Services, person: Person, court: uuid.UUID | None) -> l
     ]
 
 
-@router.get("/live", response_class=StreamingResponse)
-async def rooms_live(request: Request, who: Who, services: Use) -> StreamingResponse:
+@router.get("/live", response_class=StreamingResponse, responses={**events(room=s.Room), **answers(p.DENIED)})
+async def watch_rooms(request: Request, who: Who, services: Use) -> StreamingResponse:
     """Server-sent events `room`: a room that changed."""
     court = await run_in_threadpool(guard.in_court, services, who, CourtAction.ROOMS)
     last: dict[uuid.UUID, s.Room] = {}
@@ -81,8 +83,8 @@ async def rooms_live(request: Request, who: Who, services: Use) -> StreamingResp
     return sse.stream(request, services, [(AGENT, EVERYTHING)], read, check)
 
 
-@router.get("/{courtroom}/alarms")
-def room_alarms(
+@router.get("/{courtroom}/alarms", responses=answers(*BY_ACCESS))
+def list_room_alarms(
     courtroom: uuid.UUID, who: Who, services: Use, before: AwareDatetime | None = None, limit: Limit = 100
 ) -> list[s.Alarm]:
     """What was and is wrong in a room, newest first."""
@@ -105,8 +107,8 @@ def _still(services: Services, request: Request) -> bool:
         return False
 
 
-@router.post("/{courtroom}/commands", status_code=202)
-def command(courtroom: uuid.UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.CommandMade:
+@router.post("/{courtroom}/commands", status_code=202, responses=answers(*BY_ACCESS, p.CONFLICT))
+def command_room(courtroom: uuid.UUID, asked: s.CommandAsked, who: Who, services: Use) -> s.CommandMade:
     """Order about no hearing of the list: check the room, start a recording, and all that such a recording needs.
 
     A recording of a hearing takes orders through its hearing alone: that is where access to it is decided.
@@ -126,8 +128,8 @@ def command(courtroom: uuid.UUID, asked: s.CommandAsked, who: Who, services: Use
     return s.CommandMade(id=made)
 
 
-@router.get("/{courtroom}/commands/{command}")
-def command_state(courtroom: uuid.UUID, command: uuid.UUID, who: Who, services: Use) -> s.CommandState:
+@router.get("/{courtroom}/commands/{command}", responses=answers(*BY_ACCESS))
+def get_room_command(courtroom: uuid.UUID, command: uuid.UUID, who: Who, services: Use) -> s.CommandState:
     """How far an order to the room has come."""
     guard.to_courtroom(services, who, courtroom, CourtAction.COMMAND)
     with services.sessions() as session:

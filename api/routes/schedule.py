@@ -9,33 +9,35 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from api import guard
+from api import problems as p
+from api.contract import answers
 from api.problems import NoSession
 from api.services import Use
 from archive.db import audit, catalogue, integrations
 from archive.db.integrations import Integration, Scope
 from archive.domain.errors import Denied
-from archive.schedule_file import Document
+from archive.schedule_file import Schedule
 
 router = APIRouter(prefix="/schedule", tags=["schedule"])
 
 _NAMED = 200  # of the hearings, in the audit log
 
 
-class Planned(BaseModel):
+class PlannedIds(BaseModel):
     """A hearing of the document, by both its ids."""
 
     external_id: str
     id: str
 
 
-class Taken(BaseModel):
+class ScheduleTaken(BaseModel):
     """What is in the catalogue now."""
 
     courtrooms: int
-    hearings: list[Planned]
+    hearings: list[PlannedIds]
 
 
-def planner(request: Request, services: Use) -> Integration:
+def planner(request: Request, services: Use, _: guard.Bearer = None) -> Integration:
     """The system that puts it in.
 
     Not people: whoever names participants gives access to all of a case, and nobody gives that to himself.
@@ -56,8 +58,8 @@ def planner(request: Request, services: Use) -> Integration:
     return found
 
 
-@router.put("")
-def put_schedule(document: Document, who: Annotated[Integration, Depends(planner)], services: Use) -> Taken:
+@router.put("", responses=answers(p.DENIED))
+def put_schedule(document: Schedule, who: Annotated[Integration, Depends(planner)], services: Use) -> ScheduleTaken:
     """Add or change rooms, cases, hearings and participants of the token's court; all of the document or nothing.
 
     Hearings that the document does not name stay as they are: cancel them by `cancelled`. What the court has ordered
@@ -80,9 +82,9 @@ def put_schedule(document: Document, who: Annotated[Integration, Depends(planner
         with services.sessions.begin() as session:
             audit.write(session, _entry(who, False, told))
         raise
-    return Taken(
+    return ScheduleTaken(
         courtrooms=len(document.courtrooms),
-        hearings=[Planned(external_id=key, id=str(id_)) for key, id_ in ids.items()],
+        hearings=[PlannedIds(external_id=key, id=str(id_)) for key, id_ in ids.items()],
     )
 
 

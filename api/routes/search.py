@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from api import cursors, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import answers
 from api.guard import Who
 from api.services import Use
 from archive.db import audit
@@ -18,7 +20,7 @@ from archive.search.find import find
 router = APIRouter(prefix="/search", tags=["search"])
 
 
-@router.get("")
+@router.get("", responses=answers(p.BAD_INPUT))
 def search(
     who: Who,
     services: Use,

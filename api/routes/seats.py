@@ -9,9 +9,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import cursors, guard
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.guard import Subject, Who
-from api.routes.cases import GroundAsked, PlaceAsked, arranging, noted
+from api.routes.cases import PlaceAsked, arranging, noted
 from api.services import Services, Use
 from api.summoning import keep_up
 from archive import seating
@@ -70,15 +72,15 @@ class PlacePage(BaseModel):
     waiting: int
 
 
-class Verdict(s.Asked):
+class SeatVerdict(s.Asked):
     """A refusal has a ground."""
 
     confirm: bool
     ground: s.Line | None = None
 
 
-@router.get("/hearings/{hearing}/participants")
-def participants(hearing: UUID, who: Who, services: Use) -> list[Holder]:
+@router.get("/hearings/{hearing}/participants", responses=answers(*BY_ACCESS))
+def list_participants(hearing: UUID, who: Who, services: Use) -> list[Holder]:
     """Who takes part, with the accounts to which that opens the hearing."""
     guard.to_hearing(services, who, hearing, Action.REQUESTS)
     with services.sessions() as session:
@@ -88,16 +90,18 @@ def participants(hearing: UUID, who: Who, services: Use) -> list[Holder]:
     ]
 
 
-@router.post("/hearings/{hearing}/participants", status_code=204)
-def add(hearing: UUID, asked: PlaceAsked, who: Who, services: Use) -> None:
+@router.post("/hearings/{hearing}/participants", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def add_participant(hearing: UUID, asked: PlaceAsked, who: Who, services: Use) -> None:
     """Somebody takes part. An account gets the place once a judge of the case agrees: see the seats."""
     rule = arranging(services, who, hearing)
     with noted(services, who, "seats.name", Subject(hearing, data={"user": asked.username})) as session:
         seating.add_place(session, Acting(who.person, rule, services.clock.utc()), hearing, asked.meant())
 
 
-@router.post("/hearings/{hearing}/participants/{participant}/removal", status_code=204)
-def remove(hearing: UUID, participant: UUID, asked: GroundAsked, who: Who, services: Use) -> None:
+@router.post(
+    "/hearings/{hearing}/participants/{participant}/removal", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT)
+)
+def remove_participant(hearing: UUID, participant: UUID, asked: s.GroundGiven, who: Who, services: Use) -> None:
     """Somebody takes part no more, from now on; judges take the places of judges and secretaries away."""
     standing = guard.to_hearing(services, who, hearing, Action.REQUESTS)
     rule = standing.decide(who.person, Action.REQUESTS).rule
@@ -108,8 +112,8 @@ def remove(hearing: UUID, participant: UUID, asked: GroundAsked, who: Who, servi
         keep_up(session, services, who, hearing)
 
 
-@router.get("/seats")
-def seats(
+@router.get("/seats", responses=answers(p.BAD_INPUT))
+def list_seats(
     who: Who,
     services: Use,
     hearing: UUID | None = None,
@@ -126,8 +130,8 @@ def seats(
     return PlacePage(items=[_place(who, one) for one in page], next=more, waiting=waiting)
 
 
-@router.post("/seats/{seat}/decision", status_code=204)
-def decide(seat: UUID, asked: Verdict, who: Who, services: Use) -> None:
+@router.post("/seats/{seat}/decision", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def decide_seat(seat: UUID, asked: SeatVerdict, who: Who, services: Use) -> None:
     """Agree to a place, or refuse it with a ground. What it opens, it opens at once."""
     action = "seats.confirm" if asked.confirm else "seats.refuse"
     with noted(services, who, action, Subject(data={"seat": str(seat)})) as session:
@@ -137,8 +141,8 @@ def decide(seat: UUID, asked: Verdict, who: Who, services: Use) -> None:
             seating.refuse(session, _by(services, who), seat, asked.ground)
 
 
-@router.post("/seats/{seat}/withdrawal", status_code=204)
-def withdraw(seat: UUID, who: Who, services: Use) -> None:
+@router.post("/seats/{seat}/withdrawal", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
+def withdraw_seat(seat: UUID, who: Who, services: Use) -> None:
     """Take back that I have named somebody."""
     with noted(services, who, "seats.withdraw", Subject(data={"seat": str(seat)})) as session:
         seating.withdraw(session, _by(services, who), seat)

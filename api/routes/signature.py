@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import door_schemas as d
+from api import problems as p
 from api import schemas as s
+from api.contract import answers
 from api.flow_cookies import FlowCookie, address_of
 from api.routes.session import entered
 from api.services import Use
@@ -35,22 +37,35 @@ By = Annotated[SignatureEntrance, Depends(entrance_of)]
 
 
 @router.get("")
-def signature(services: Use) -> d.SignatureWay:
+def get_signature_way(services: Use) -> d.SignatureWay:
     """Whether one can sign in by an electronic signature."""
     there = services.signature is not None
     return d.SignatureWay(there=there, gost=there and bool(services.settings.signature.verifier_url))
 
 
-@router.post("/flows", status_code=201)
-def begin(request: Request, response: Response, services: Use, by: By) -> d.ToSign:
+@router.post("/flows", status_code=201, responses=answers(p.NOT_FOUND, p.THROTTLED))
+def begin_by_signature(request: Request, response: Response, services: Use, by: By) -> d.ToSign:
     """A text to be signed as it is (UTF-8, one line); good once, for ten minutes, in this browser."""
     asked = by.begin(address_of(request))
     COOKIE.keep(services, response, asked.secret)
     return d.ToSign(text=asked.text, until_utc=iso(asked.until_utc))
 
 
-@router.post("")
-def finish(asked: d.SignatureGiven, request: Request, response: Response, services: Use, by: By) -> s.Me:
+@router.post(
+    "",
+    responses=answers(
+        p.NOT_FOUND,
+        p.BAD_REPLY,
+        p.BAD_SIGNATURE,
+        p.BAD_CERTIFICATE,
+        p.CANNOT_VERIFY,
+        p.NO_ACCOUNT,
+        p.NO_ROLE,
+        p.THROTTLED,
+        p.VERIFIER_AWAY,
+    ),
+)
+def finish_by_signature(asked: d.SignatureGiven, request: Request, response: Response, services: Use, by: By) -> s.Me:
     """Begin a session with the signature (CMS SignedData, detached or with the text in it); the text is used up."""
     secret, client = COOKIE.secret(services, request), request.headers.get("user-agent", "")
     opened = by.finish(asked.signature, secret, address_of(request), client)

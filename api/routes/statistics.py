@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from api import guard
+from api import problems as p
 from api import schemas as s
 from api import statistics_shapes as shapes
+from api.contract import BY_ACCESS, answers
 from api.guard import Who
 from api.services import Services, Use
 from archive import statistics_table
@@ -27,8 +29,12 @@ router = APIRouter(prefix="/statistics", tags=["statistics"])
 CSV = "text/csv"
 
 
-@router.get("", response_model=shapes.Statistics, responses={200: {"content": {CSV: {}}}})
-def statistics(
+@router.get(
+    "",
+    response_model=shapes.Statistics,
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}, **answers(p.BAD_INPUT, *BY_ACCESS)},
+)
+def get_statistics(
     request: Request,
     who: Who,
     services: Use,

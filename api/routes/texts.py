@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from api import guard, shapes
+from api import problems as p
 from api import schemas as s
+from api.contract import OF_A_RECORDING, answers, sent
 from api.guard import Subject, Who
 from api.services import Services, Use
 from archive import revising
@@ -35,8 +37,8 @@ router = APIRouter(prefix="/recordings", tags=["text"])
 Number = Annotated[int, Query(ge=0, lt=1 << 62)]
 
 
-@router.get("/{recording}/transcript")
-def transcript(
+@router.get("/{recording}/transcript", responses=answers(*OF_A_RECORDING))
+def get_transcript(
     recording: str,
     who: Who,
     services: Use,
@@ -73,7 +75,7 @@ def reads_drafts(who: Who, standing: Standing) -> bool:
     return standing.decide(who.person, Action.READ_DRAFT).allowed
 
 
-@router.get("/{recording}/transcript/revisions")
+@router.get("/{recording}/transcript/revisions", responses=answers(*OF_A_RECORDING))
 def list_revisions(recording: str, who: Who, services: Use) -> list[s.Revision]:
     """What people have done to the text, oldest first."""
     guard.to_recording(services, who, recording, Action.READ_DRAFT)
@@ -81,8 +83,10 @@ def list_revisions(recording: str, who: Who, services: Use) -> list[s.Revision]:
         return [shapes.revision(one) for one in revisions.history(session, recording)]
 
 
-@router.get("/{recording}/transcript/comparison")
-def compare(recording: str, who: Who, services: Use, before: Number = 0, after: Number | None = None) -> s.Comparison:
+@router.get("/{recording}/transcript/comparison", responses=answers(*OF_A_RECORDING, p.CONFLICT))
+def compare_revisions(
+    recording: str, who: Who, services: Use, before: Number = 0, after: Number | None = None
+) -> s.Comparison:
     """The lines in which two revisions differ; without `after` the newest, without `before` the machine's text."""
     standing = guard.to_recording(services, who, recording, Action.READ_DRAFT)
     with services.sessions() as session:
@@ -95,8 +99,12 @@ def compare(recording: str, who: Who, services: Use, before: Number = 0, after: 
     return s.Comparison(before=before, after=wanted, lines=[shapes.difference(one) for one in compared(old, new)])
 
 
-@router.post("/{recording}/transcript/changes", status_code=201)
-def change(recording: str, asked: s.ChangesAsked, who: Who, services: Use) -> s.RevisionMade:
+@router.post(
+    "/{recording}/transcript/changes",
+    status_code=201,
+    responses=answers(*OF_A_RECORDING, p.CONFLICT, p.STALE),
+)
+def change_transcript(recording: str, asked: s.ChangesAsked, who: Who, services: Use) -> s.RevisionMade:
     """Correct, split, join, take out, add or confirm lines: one new revision, or nothing at all.
 
     A line is named by `seq` and by the revision in which it appeared as it was seen (`since`). When somebody else has
@@ -111,8 +119,12 @@ def change(recording: str, asked: s.ChangesAsked, who: Who, services: Use) -> s.
         return _answer(session, standing, recording, made)
 
 
-@router.post("/{recording}/transcript/certification", status_code=201)
-def certify(recording: str, asked: s.CertificationAsked, who: Who, services: Use) -> s.RevisionMade:
+@router.post(
+    "/{recording}/transcript/certification",
+    status_code=201,
+    responses=answers(*OF_A_RECORDING, p.CONFLICT),
+)
+def certify_transcript(recording: str, asked: s.CertificationAsked, who: Who, services: Use) -> s.RevisionMade:
     """Certify the newest revision; every line of it is confirmed."""
     standing = guard.to_recording(services, who, recording, Action.CERTIFY)
     act = _act(services, who, standing, recording, Action.CERTIFY, asked)
@@ -121,8 +133,8 @@ def certify(recording: str, asked: s.CertificationAsked, who: Who, services: Use
         return _answer(session, standing, recording, revising.certify(session, act, asked.revision, hidden))
 
 
-@router.post("/{recording}/transcript/signature", status_code=201)
-def sign(recording: str, asked: s.SignatureAsked, who: Who, services: Use) -> s.RevisionMade:
+@router.post("/{recording}/transcript/signature", status_code=201, responses=answers(*OF_A_RECORDING, p.CONFLICT))
+def sign_transcript(recording: str, asked: s.SignatureAsked, who: Who, services: Use) -> s.RevisionMade:
     """Sign the certified text that has this SHA-256; nobody changes it any more."""
     standing = guard.to_recording(services, who, recording, Action.SIGN)
     act = _act(services, who, standing, recording, Action.SIGN, asked)
@@ -132,8 +144,8 @@ def sign(recording: str, asked: s.SignatureAsked, who: Who, services: Use) -> s.
         return _answer(session, standing, recording, revising.sign(session, act, asked.revision, asked.text_sha256))
 
 
-@router.post("/{recording}/transcript/return", status_code=201)
-def give_back(recording: str, asked: s.ReturnAsked, who: Who, services: Use) -> s.RevisionMade:
+@router.post("/{recording}/transcript/return", status_code=201, responses=answers(*OF_A_RECORDING, p.CONFLICT))
+def return_transcript(recording: str, asked: s.ReturnAsked, who: Who, services: Use) -> s.RevisionMade:
     """Let a certified or signed text be changed again, with a ground."""
     standing = guard.to_recording(services, who, recording, Action.SIGN)
     act = _act(services, who, standing, recording, Action.SIGN, asked)
@@ -141,8 +153,12 @@ def give_back(recording: str, asked: s.ReturnAsked, who: Who, services: Use) -> 
         return _answer(session, standing, recording, revising.give_back(session, act, asked.ground))
 
 
-@router.get("/{recording}/transcript/file", response_class=Response)
-def text_file(
+@router.get(
+    "/{recording}/transcript/file",
+    response_class=Response,
+    responses={**sent(*CONTENT_TYPES.values()), **answers(*OF_A_RECORDING, p.CONFLICT)},
+)
+def get_transcript_file(
     recording: str,
     who: Who,
     services: Use,

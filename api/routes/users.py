@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api import cursors, etags, guard
+from api import problems as p
 from api import schemas as s
+from api.contract import BY_ACCESS, answers
 from api.etags import IfMatch
 from api.guard import Subject, Who
 from api.schemas import Asked, Line
@@ -80,12 +82,12 @@ class RoleAsked(Asked):
     role: Role
 
 
-class StateAsked(Asked):
+class AccountStateAsked(Asked):
     state: AccountState
 
 
-@router.get("/users")
-def users(
+@router.get("/users", responses=answers(p.DENIED, p.BAD_INPUT))
+def list_users(
     who: Who,
     services: Use,
     role: Role | None = None,
@@ -105,8 +107,8 @@ def users(
     return UserPage(items=[_user(who, one) for one in page], next=more)
 
 
-@router.post("/users", status_code=201)
-def create(asked: UserAsked, who: Who, services: Use, response: Response) -> UserMade:
+@router.post("/users", status_code=201, responses=answers(*BY_ACCESS, p.CONFLICT))
+def create_user(asked: UserAsked, who: Who, services: Use, response: Response) -> UserMade:
     """An account of my court. A judge, auditor, archivist or administrator is a party until another one confirms it."""
     with acting(services, who, "user.add", asked.username) as (session, by):
         court = who.person.court
@@ -119,8 +121,8 @@ def create(asked: UserAsked, who: Who, services: Use, response: Response) -> Use
     return UserMade(user=_user(who, account), password=made.password, proposal=made.proposal)
 
 
-@router.get("/users/{user}")
-def user(user: UUID, who: Who, services: Use, response: Response) -> User:
+@router.get("/users/{user}", responses=answers(*BY_ACCESS))
+def get_user(user: UUID, who: Who, services: Use, response: Response) -> User:
     """One of them."""
     guard.in_court(services, who, CourtAction.USERS)
     with services.sessions() as session:
@@ -128,8 +130,10 @@ def user(user: UUID, who: Who, services: Use, response: Response) -> User:
     return _shown(who, found, response)
 
 
-@router.patch("/users/{user}")
-def rename(user: UUID, asked: NameAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None) -> User:
+@router.patch("/users/{user}", responses=answers(*BY_ACCESS, p.CONFLICT))
+def rename_user(
+    user: UUID, asked: NameAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
+) -> User:
     """Another name to be shown."""
     with acting(services, who, "user.name", user) as (session, by):
         held = _held(session, services, who, user, if_match)
@@ -137,8 +141,8 @@ def rename(user: UUID, asked: NameAsked, who: Who, services: Use, response: Resp
         return _shown(who, db.account(session, user, services.clock.utc()), response)
 
 
-@router.put("/users/{user}/role")
-def set_role(
+@router.put("/users/{user}/role", responses=answers(*BY_ACCESS, p.CONFLICT))
+def set_user_role(
     user: UUID, asked: RoleAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
 ) -> User:
     """Another role from now on; what takes two administrators waits for the other one (`waits_for`)."""
@@ -148,9 +152,9 @@ def set_role(
         return _shown(who, db.account(session, user, services.clock.utc()), response)
 
 
-@router.put("/users/{user}/state")
-def set_state(
-    user: UUID, asked: StateAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
+@router.put("/users/{user}/state", responses=answers(*BY_ACCESS, p.CONFLICT))
+def set_user_state(
+    user: UUID, asked: AccountStateAsked, who: Who, services: Use, response: Response, if_match: IfMatch = None
 ) -> User:
     """Disable an account, which ends its sessions at once, or enable it; some roles take two persons for that."""
     action = "user.disable" if asked.state is AccountState.DISABLED else "user.enable"
@@ -161,16 +165,16 @@ def set_state(
         return _shown(who, db.account(session, user, services.clock.utc()), response)
 
 
-@router.delete("/users/{user}/second-factor")
-def reset_second_factor(user: UUID, who: Who, services: Use) -> s.Ended:
+@router.delete("/users/{user}/second-factor", responses=answers(*BY_ACCESS, p.CONFLICT))
+def reset_user_second_factor(user: UUID, who: Who, services: Use) -> s.Ended:
     """Take a lost authenticator off, recovery codes too; the password alone signs in until there is a new one."""
     with acting(services, who, "user.second_factor", user) as (session, by):
         held = _own(who, db.held(session, user, services.clock.utc()))
         return s.Ended(sessions=staff.reset_second_factor(session, by, held.person, services.clock.utc()))
 
 
-@router.delete("/users/{user}/sessions")
-def end_sessions(user: UUID, who: Who, services: Use) -> s.Ended:
+@router.delete("/users/{user}/sessions", responses=answers(*BY_ACCESS, p.CONFLICT))
+def end_user_sessions(user: UUID, who: Who, services: Use) -> s.Ended:
     """Sign somebody out everywhere, now."""
     with acting(services, who, "user.sessions", user) as (session, by):
         held = _own(who, db.held(session, user, services.clock.utc()))

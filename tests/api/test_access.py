@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from archive.db import hearings as db
 from archive.db import people, tables
 from archive.domain import access
 from archive.domain.access import GRANTABLE, AccessClass, Action, CourtAction, Relation, Role, decide
+from archive.domain.exports import NEEDED, Kind
+from tests.api.answers import ELSEWHERE, HERE, Answers, outcome
 from tests.api.conftest import Running
 from tests.api.world import Court, Held, Person, SignedIn
 
@@ -32,10 +36,22 @@ def relations(person: Person, held: Held) -> set[Relation]:
     return tied | ({Relation.COURT} if person.at_court and held.where != "other" else set())
 
 
-def expected(person: Person, held: Held, action: Action) -> int:
-    """The status an allowed, denied or hidden thing has."""
-    decision = decide(person.role, relations(person, held), AccessClass(held.access_class), action)
-    return 200 if decision.allowed else 403 if decision.visible else 404
+def expected(person: Person, held: Held, *actions: Action) -> int:
+    """The status an allowed, denied or hidden thing has that takes all of `actions`."""
+    tied, access_class = relations(person, held), AccessClass(held.access_class)
+    decisions = [decide(person.role, tied, access_class, action) for action in actions]
+    refused = next((one for one in decisions if not one.allowed), None)
+    return 200 if refused is None else 403 if refused.visible else 404
+
+
+@pytest.fixture(scope="module")
+def answers(running: Running) -> Iterator[Answers]:
+    """What was answered to whom; `make matrix` prints it."""
+    one = Answers()
+    yield one
+    paths = running.app.openapi()["paths"]
+    tags = {(m.upper(), path): about["tags"][0] for path, methods in paths.items() for m, about in methods.items()}
+    one.write(tags, {route: about for route, about in ROUTES.items() if isinstance(about, str)})
 
 
 # --- the table itself --------------------------------------------------------------------------------
@@ -130,7 +146,7 @@ COURTS = "own court, in test_courts"
 KEEPING = "may_keep, in test_retention_routes"
 BY_HAND = "arrange and grant, in test_entering"
 SCRAPED = "not there unless it is set, in test_metrics"
-ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
+ROUTES: dict[tuple[str, str], tuple[str | Action, ...] | str] = {
     ("POST", "/api/v1/session"): "sign-in",
     ("GET", "/api/v1/session"): "own session",
     ("DELETE", "/api/v1/session"): "own session",
@@ -168,11 +184,11 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/recordings/{recording}/transcript"): (RECORDING, Action.READ),
     ("GET", "/api/v1/recordings/{recording}/transcript/revisions"): (RECORDING, Action.READ_DRAFT),
     ("GET", "/api/v1/recordings/{recording}/transcript/comparison"): (RECORDING, Action.READ_DRAFT),
-    ("GET", "/api/v1/recordings/{recording}/transcript/file"): "bundle and read, in test_texts",
-    ("POST", "/api/v1/recordings/{recording}/transcript/changes"): "edit, in test_texts",
-    ("POST", "/api/v1/recordings/{recording}/transcript/certification"): "certify, in test_texts",
-    ("POST", "/api/v1/recordings/{recording}/transcript/signature"): "sign, in test_texts",
-    ("POST", "/api/v1/recordings/{recording}/transcript/return"): "sign, in test_texts",
+    ("GET", "/api/v1/recordings/{recording}/transcript/file"): (RECORDING, *NEEDED[Kind.DOCX]),
+    ("POST", "/api/v1/recordings/{recording}/transcript/changes"): (RECORDING, Action.EDIT),
+    ("POST", "/api/v1/recordings/{recording}/transcript/certification"): (RECORDING, Action.CERTIFY),
+    ("POST", "/api/v1/recordings/{recording}/transcript/signature"): (RECORDING, Action.SIGN),
+    ("POST", "/api/v1/recordings/{recording}/transcript/return"): (RECORDING, Action.SIGN),
     ("GET", "/api/v1/recordings/{recording}/live"): (RECORDING, Action.LEVELS),
     ("GET", "/api/v1/recordings/{recording}/media/{path}"): (RECORDING, Action.VIEW),
     ("HEAD", "/api/v1/recordings/{recording}/media/{path}"): (RECORDING, Action.VIEW),
@@ -180,16 +196,16 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/api/v1/recordings/{recording}/bundle"): (RECORDING, Action.BUNDLE),
     ("HEAD", "/api/v1/recordings/{recording}/bundle"): (RECORDING, Action.BUNDLE),
     ("GET", "/api/v1/recordings/{recording}/exports"): (RECORDING, Action.BUNDLE),
-    ("POST", "/api/v1/recordings/{recording}/exports"): "bundle and what is in it, in test_exports",
+    ("POST", "/api/v1/recordings/{recording}/exports"): (RECORDING, *NEEDED[Kind.MP4]),
     ("DELETE", "/api/v1/recordings/{recording}/exports/{export}"): "one's own, in test_exports",
     ("GET", "/api/v1/recordings/{recording}/exports/{export}/file"): "one's own, in test_exports",
     ("HEAD", "/api/v1/recordings/{recording}/exports/{export}/file"): "one's own, in test_exports",
     ("GET", "/api/v1/recordings/{recording}/marks"): (RECORDING, Action.SEAL),
-    ("POST", "/api/v1/recordings/{recording}/marks"): "seal, in test_marks",
-    ("POST", "/api/v1/recordings/{recording}/marks/{mark}/lift"): "unseal, in test_marks",
-    ("PUT", "/api/v1/hearings/{hearing}/class"): "seal and unseal, in test_marks",
+    ("POST", "/api/v1/recordings/{recording}/marks"): (RECORDING, Action.SEAL),
+    ("POST", "/api/v1/recordings/{recording}/marks/{mark}/lift"): (RECORDING, Action.UNSEAL),
+    ("PUT", "/api/v1/hearings/{hearing}/class"): (HEARING, Action.SEAL),  # and unseal, in test_marks
     ("GET", "/api/v1/requests"): "filtered in SQL, in test_requests",
-    ("POST", "/api/v1/hearings/{hearing}/requests"): "ask, in test_requests",
+    ("POST", "/api/v1/hearings/{hearing}/requests"): (HEARING, Action.ASK),
     ("POST", "/api/v1/requests/{request}/withdrawal"): "one's own, in test_requests",
     ("POST", "/api/v1/requests/{request}/decision"): "grant, in test_requests",
     ("POST", "/api/v1/requests/{request}/confirmation"): "confirm, in test_requests",
@@ -276,12 +292,36 @@ ROUTES: dict[tuple[str, str], tuple[str, Action] | str] = {
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): SCRAPED,
 }
-DECIDED = [(method, path, *about) for (method, path), about in ROUTES.items() if isinstance(about, tuple)]
+DECIDED = [(route, about[1:]) for route, about in ROUTES.items() if isinstance(about, tuple)]
 OTHERS = ("sign-in", "agent", "public", FROM_PROVIDER, SCRAPED)
 SIGNED_IN = [(m, p) for (m, p), about in ROUTES.items() if about not in OTHERS]
+WITH_CODE = ("POST", "/api/v1/agent/enrolment")  # the code is the key, in test_enrolment
+BY_TOKEN = [route for route, about in ROUTES.items() if about == "agent" and route != WITH_CODE]
 
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
+REQUEST, GROUND = {"request": NOBODY}, {"ground": ""}
+# What is sent where a body is needed, and how whoever is let in is answered: none of it changes anything, but that
+# a party asks. Where 404 stands, being let in looks like not being allowed to know.
+ALLOWED_AS: dict[tuple[str, str], tuple[int, dict[str, Any] | None]] = {
+    ("GET", "/api/v1/hearings/{hearing}/commands/{command}"): (404, None),  # there is no such command
+    ("GET", "/api/v1/recordings/{recording}/live/{path}"): (404, None),  # access copies are there (test_live_media)
+    ("POST", "/api/v1/recordings/{recording}/transcript/changes"): (
+        409,
+        {**REQUEST, "changes": [{"do": "remove", "line": {"seq": 999, "since": 0}}]},
+    ),
+    ("POST", "/api/v1/recordings/{recording}/transcript/certification"): (409, {**REQUEST, "revision": 999}),
+    ("POST", "/api/v1/recordings/{recording}/transcript/signature"): (
+        409,
+        {**REQUEST, "revision": 999, "text_sha256": "0" * 64},
+    ),
+    ("POST", "/api/v1/recordings/{recording}/transcript/return"): (409, {**REQUEST, "ground": "not signed"}),
+    ("POST", "/api/v1/recordings/{recording}/exports"): (400, {"kind": "mp4", "camera": "none"}),
+    ("POST", "/api/v1/recordings/{recording}/marks"): (400, GROUND),
+    ("POST", "/api/v1/recordings/{recording}/marks/{mark}/lift"): (400, GROUND),
+    ("PUT", "/api/v1/hearings/{hearing}/class"): (400, {**GROUND, "class": "sealed"}),
+    ("POST", "/api/v1/hearings/{hearing}/requests"): (201, {"wants": "access", "reason": "to prepare"}),
+}
 
 
 def routes_of(running: Running) -> set[tuple[str, str]]:
@@ -298,7 +338,7 @@ def fill(path: str, held: Held) -> str:
     """An address of this hearing or recording."""
     values = {"{hearing}": str(held.hearing), "{recording}": held.recording, "{path}": "v1/mix.mp4"}
     values["{device}"] = "0" * 16
-    values["{request}"] = values["{grant}"] = values["{passkey}"] = NOBODY
+    values["{request}"] = values["{grant}"] = values["{mark}"] = values["{passkey}"] = NOBODY
     values["{notice}"] = values["{summons}"] = NOBODY
     values["{command}"] = values["{courtroom}"] = values["{agent}"] = NOBODY
     values["{user}"] = values["{proposal}"] = NOBODY
@@ -309,86 +349,146 @@ def fill(path: str, held: Held) -> str:
     return path
 
 
+@pytest.fixture
+def no_requests(running: Running) -> Iterator[None]:
+    """What was asked for is forgotten again."""
+    yield
+    with running.services.sessions.begin() as session:
+        session.execute(delete(tables.Request))
+
+
+@pytest.mark.usefixtures("no_requests")
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_every_route_answers_as_the_table_says(court: Court, as_: As, role: str) -> None:
+def test_every_route_answers_as_the_table_says(court: Court, as_: As, answers: Answers, role: str) -> None:
     """404 for what one may not know of, 403 for what one may not do, else not refused."""
     person = court.person(role)
     client = as_(person)
-    for (method, path, _, action), held in itertools.product(DECIDED, court.held):
-        with client.http.stream(method, fill(path, held)) as answer:
+    token = {"X-CSRF-Token": client.me["csrf_token"]}
+    for ((method, path), actions), held in itertools.product(DECIDED, court.held):
+        let_in, body = ALLOWED_AS.get((method, path), (200, None))
+        with client.http.stream(method, fill(path, held), json=body, headers=token) as answer:
             status = answer.status_code
-            want = expected(person, held, action)
-            if want == 200 and ("{command}" in path or "/live/" in path):
-                want = 404  # allowed, but there is no such command, and access copies are there (test_live_media)
-            assert status == want, (method, path, role, held.access_class, held.where)
+        want = expected(person, held, *actions)
+        assert status == (let_in if want == 200 else want), (method, path, role, held.access_class, held.where)
+        answers.note(method, path, role, f"{held.where}/{held.access_class}", outcome(status, let_in))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_orders_to_rooms_follow_the_table(court: Court, as_: As, role: str) -> None:
+def test_orders_to_rooms_follow_the_table(court: Court, as_: As, answers: Answers, role: str) -> None:
     person = court.person(role)
     client = as_(person)
     kinds = {"start": Action.START, "stop": Action.STOP, "pause": Action.PAUSE, "resume": Action.PAUSE}
     kinds |= {"note": Action.MARK, "undo": Action.MARK, "check": Action.START}
+    path = "/api/v1/hearings/{hearing}/commands"
     for (kind, action), held in itertools.product(kinds.items(), court.held):
         answer = client.post(f"/hearings/{held.hearing}/commands", {"kind": kind})
         want = expected(person, held, action)
         assert answer.status_code == (202 if want == 200 else want), (kind, role, held.access_class, held.where)
+        place = f"{held.where}/{held.access_class}"
+        answers.note("POST", f"{path} ({kind})", role, place, outcome(answer.status_code))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_what_belongs_to_a_court_is_for_its_own_people(court: Court, as_: As, role: str) -> None:
+def test_what_belongs_to_a_court_is_for_its_own_people(court: Court, as_: As, answers: Answers, role: str) -> None:
     """Elsewhere it does not exist for anybody; at home the table of the court decides."""
     person = court.person(role)
     client = as_(person)
     for room in ("room-1", "room-9", NOBODY):
         at = court.rooms.get(room, room)
         own = room == "room-1" and person.at_court
+        place = HERE if room == "room-1" else ELSEWHERE
         sees = person.role in access.COURT_TABLE[CourtAction.ROOMS]
         want = 404 if not own else 200 if sees else 403
-        assert client.get(f"/rooms/{at}/alarms").status_code == want, (role, room)
+        alarms = client.get(f"/rooms/{at}/alarms").status_code
+        assert alarms == want, (role, room)
+        answers.note("GET", "/api/v1/rooms/{courtroom}/alarms", role, place, outcome(alarms))
         may = person.role in access.COURT_TABLE[CourtAction.COMMAND]
         want = 404 if not own else 202 if may else 403
-        assert client.post(f"/rooms/{at}/commands", {"kind": "check"}).status_code == want, (role, room)
-        assert client.get(f"/rooms/{at}/commands/{NOBODY}").status_code == (404 if want == 202 else want), (role, room)
+        ordered = client.post(f"/rooms/{at}/commands", {"kind": "check"})
+        assert ordered.status_code == want, (role, room)
+        answers.note("POST", "/api/v1/rooms/{courtroom}/commands", role, place, outcome(ordered.status_code))
+        command = ordered.json()["id"] if want == 202 else NOBODY
+        state = client.get(f"/rooms/{at}/commands/{command}").status_code
+        assert state == (200 if want == 202 else want), (role, room)
+        answers.note("GET", "/api/v1/rooms/{courtroom}/commands/{command}", role, place, outcome(state))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_agents_are_the_business_of_the_courts_administrators(court: Court, as_: As, role: str) -> None:
+def test_agents_are_the_business_of_the_courts_administrators(
+    court: Court, as_: As, answers: Answers, role: str
+) -> None:
     person = court.person(role)
     client = as_(person)
     for name, own in (("agent-1", True), ("agent-9", False), ("nobody", False)):
         at = court.agents.get(name, NOBODY)
         may = person.role in access.COURT_TABLE[CourtAction.AGENTS]
-        want = 404 if not (own and person.at_court) else 400 if may else 403  # 400: that is no fingerprint
-        assert client.post(f"/agents/{at}/confirm", {"fingerprint": "x"}).status_code == want, (role, name)
-        want = 404 if not (own and person.at_court) else 422 if may else 403
-        answer = client.post(f"/agents/{at}/revoke", {"reason": "x" if want != 422 else ""})
-        assert answer.status_code == want, (role, name)
+        for deed, bad, status in (("confirm", {"fingerprint": "x"}, 400), ("revoke", {"reason": ""}, 422)):
+            want = 404 if not (own and person.at_court) else status if may else 403
+            body = {"reason": "x"} if deed == "revoke" and want != 422 else bad
+            answer = client.post(f"/agents/{at}/{deed}", body).status_code
+            assert answer == want, (role, name, deed)
+            place = HERE if own else ELSEWHERE
+            answers.note("POST", f"/api/v1/agents/{{agent}}/{deed}", role, place, outcome(answer))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_the_glossary_is_the_business_of_those_who_work_on_texts(court: Court, as_: As, role: str) -> None:
+def test_the_glossary_is_the_business_of_those_who_work_on_texts(
+    court: Court, as_: As, answers: Answers, role: str
+) -> None:
     person = court.person(role)
     client = as_(person)
     want = 200 if person.role in access.COURT_TABLE[CourtAction.GLOSSARY] and person.at_court else 403
-    assert client.get("/glossary").status_code == want
     words = [" Қарағанды  қаласы ", "ЖШС", "ЖШС", ""]
-    answer = client.http.put(
-        "/api/v1/glossary/kk", json={"words": words}, headers={"X-CSRF-Token": client.me["csrf_token"]}
-    )
-    assert answer.status_code == want
+    token = {"X-CSRF-Token": client.me["csrf_token"]}
+    for method, path, body in (("GET", "/api/v1/glossary", None), ("PUT", "/api/v1/glossary/kk", {"words": words})):
+        answer = client.http.request(method, path, json=body, headers=token)
+        assert answer.status_code == want
+        answers.note(method, path.replace("/kk", "/{language}"), role, HERE, outcome(answer.status_code))
     if want == 200:
         assert answer.json() == {"kk": ["Қарағанды қаласы", "ЖШС"], "ru": []}
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED_IN)
-def test_nobody_signed_in_is_told_nothing(running: Running, court: Court, method: str, path: str) -> None:
-    import httpx
-
+def test_nobody_signed_in_is_told_nothing(
+    running: Running, court: Court, answers: Answers, method: str, path: str
+) -> None:
     answer = httpx.request(method, running.url + fill(path, court.one()), json={"kind": "start"})
     assert answer.status_code == 401
     if method != "HEAD":
         assert answer.json()["code"] == "AUTH-002"
+    answers.note(method, path, "nobody", "", outcome(answer.status_code))
+
+
+@pytest.mark.parametrize("who", ["nobody", *(role.value for role in Role)])
+def test_what_agents_and_systems_call_opens_to_no_person(
+    running: Running, court: Court, as_: As, answers: Answers, who: str
+) -> None:
+    client = None if who == "nobody" else as_(court.person(who))
+    http = client.http if client else httpx
+    token = {"X-CSRF-Token": client.me["csrf_token"]} if client else {}
+    for method, path in BY_TOKEN:
+        body = {"signature": "AAAA"} if path.endswith("/token") else None
+        answer = http.request(method, running.url + fill(path, court.one()), json=body, headers=token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "AUTH-002"), (method, path)
+        answers.note(method, path, who, "", outcome(answer.status_code))
+
+
+OWN = [route for route, about in ROUTES.items() if about == "own session" and route[0] == "GET"]
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_lists_and_what_is_ones_own_are_open_to_those_who_have_some(
+    court: Court, as_: As, answers: Answers, role: str
+) -> None:
+    client = as_(court.person(role))
+    in_court = {"/api/v1/rooms": CourtAction.ROOMS, "/api/v1/agents": CourtAction.AGENTS}
+    in_court |= {"/api/v1/recordings/unassigned": CourtAction.UNASSIGNED}
+    everybodys = [path for _, path in OWN] + ["/api/v1/hearings", "/api/v1/search", "/api/v1/requests"]
+    for path in [*in_court, *everybodys]:
+        may = path not in in_court or Role(role) in access.COURT_TABLE[in_court[path]]
+        answer = client.http.get(path)
+        assert answer.status_code == (200 if may else 403), (path, role)
+        answers.note("GET", path, role, HERE, outcome(answer.status_code))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])

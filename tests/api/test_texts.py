@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,9 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from archive.db import tables
-from archive.domain.access import Action, Role
 from tests.api.conftest import Running
-from tests.api.test_access import expected
 from tests.api.test_marks import SPAN, hits
 from tests.api.world import SAID, Court, Held, Person, SignedIn, record, write_down
 
@@ -185,24 +182,6 @@ def test_a_file_names_its_record_and_revision(running: Running, court: Court, as
     finally:
         with running.services.sessions.begin() as session:
             session.get_one(tables.Recording, held.recording).manifest_sha256 = before
-
-
-WORK = {
-    "changes": (Action.EDIT, {"changes": [{"do": "remove", "line": {"seq": 99, "since": 0}}]}),
-    "certification": (Action.CERTIFY, {"revision": 99}),
-    "signature": (Action.SIGN, {"revision": 99, "text_sha256": "0" * 64}),
-    "return": (Action.SIGN, {"ground": "негізсіз"}),
-}
-
-
-@pytest.mark.parametrize("role", [role.value for role in Role])
-def test_who_may_work_on_which_text(court: Court, as_: As, role: str) -> None:
-    """What is allowed fails for another reason here: there is no such line or revision."""
-    person = court.person(role)
-    client = as_(person)
-    for (what, (action, body)), one in itertools.product(WORK.items(), court.held):
-        want = expected(person, one, action)
-        ask(client, one, what, body, 409 if want == 200 else want)
 
 
 BAD: tuple[tuple[dict[str, Any], int], ...] = (

@@ -240,6 +240,11 @@ class Recorder:
 _SIGNERS: dict[str, Signer] = {}
 
 
+def signer_of(agent: str) -> Signer:
+    """The evidence key of a machine of the test courts."""
+    return _SIGNERS.setdefault(agent, Signer.generate())
+
+
 def record(
     url: str,
     services: Services,
@@ -252,7 +257,7 @@ def record(
 ) -> str:
     """A recording of three segments, sent as an agent sends it; its id. `start`: more of its start line."""
     agent = "agent-9" if room == "room-9" else "agent-1"
-    made = Recorder(agent, room, hearing, _SIGNERS.setdefault(agent, Signer.generate()), **start)
+    made = Recorder(agent, room, hearing, signer_of(agent), **start)
     with httpx.Client(base_url=f"{url}/api/v1/agent", headers={"Authorization": f"Bearer {token}"}) as http:
         _register(http, made, hearing)
         for number in range(1, 4):

@@ -8,9 +8,23 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from socket import SO_LINGER, SOL_SOCKET
 
 CHUNK = 4096
+
+
+@dataclass(slots=True)
+class Cut:
+    """How much more of the replies passes on one connection; None: all of it."""
+
+    left: int | None = None
+
+    def lets_pass(self, size: int) -> bool:
+        if self.left is None:
+            return True
+        self.left -= size
+        return self.left > 0
 
 
 class Proxy:
@@ -21,6 +35,7 @@ class Proxy:
         self._target = host, int(port)
         self.reset_after: list[int] = []  # bytes of the request that pass before the connection is reset
         self.drop_replies = 0  # requests that arrive whole and whose answer nobody gets
+        self.cut_replies: dict[bytes, int] = {}  # a word in a request: bytes of its reply until the line breaks, once
         self.dark = False  # nothing passes and nobody is told: a cable that was pulled out
         self.away = False  # every connection is reset: the machine is there, the service is not
         self.bytes_per_s = 0  # of the requests of each connection; 0 = as fast as it goes
@@ -43,8 +58,9 @@ class Proxy:
         limit = self.reset_after.pop(0) if self.reset_after else None
         drop = limit is None and self.drop_replies > 0
         self.drop_replies -= int(drop)
-        up = asyncio.create_task(self._pass(reader, there_writer, limit, request=True))
-        down = asyncio.create_task(there_reader.read(1) if drop else self._pass(there_reader, writer, None))
+        cut = Cut()
+        up = asyncio.create_task(self._pass(reader, there_writer, cut, limit, request=True))
+        down = asyncio.create_task(there_reader.read(1) if drop else self._pass(there_reader, writer, cut, None))
         try:
             with contextlib.suppress(asyncio.CancelledError):  # the proxy ends
                 await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,7 +73,13 @@ class Proxy:
             there_writer.transport.abort()
 
     async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None, *, request: bool = False
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        cut: Cut,
+        limit: int | None,
+        *,
+        request: bool = False,
     ) -> None:
         passed = 0
         with contextlib.suppress(ConnectionError):
@@ -66,6 +88,10 @@ class Proxy:
                     await asyncio.sleep(0.05)
                 if self.away:
                     return
+                if not request and not cut.lets_pass(len(data)):
+                    return
+                for word in [word for word in self.cut_replies if request and word in data]:
+                    cut.left = self.cut_replies.pop(word)
                 if request and self.bytes_per_s:
                     await asyncio.sleep(len(data) / self.bytes_per_s)
                 writer.write(data)
