@@ -37,6 +37,7 @@ NEVER_DONE: Mapping[str, str] = {
         "takes a term that is over: test_retention_routes",
     ),
     **dict.fromkeys(("get_export_file", "head_export_file"), "takes a worker: test_exports"),
+    "get_metrics": "not there unless it is set: test_metrics",
     "get_receipt": "takes a worker: test_agent_routes",
     "get_live_media": "takes real segments: test_live_media",
     "give_second_factor": "takes a session that waits for it: test_second_factor",
