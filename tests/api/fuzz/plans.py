@@ -120,6 +120,9 @@ def _manifest(real: Real) -> dict[str, Any]:
 
 
 def _emergency(real: Real) -> dict[str, Any]:
+    for one in real.ask("archivist", "GET", "/requests?state=waiting", None)["items"]:
+        if one["mine"]:
+            real.ask("archivist", "POST", f"/requests/{one['id']}/withdrawal", None)
     asked = {"wants": "emergency", "reason": GROUND}
     made = real.ask("archivist", "POST", f"/hearings/{real.court.one('sealed').hearing}/requests", asked)
     real.at["request"] = made["id"]
