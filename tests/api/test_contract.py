@@ -53,7 +53,7 @@ def own_court(installation: Settings) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def asking(own_court: Running) -> Iterator[Asking]:
-    made = Asking.begin(DOCUMENT, own_court, make_court(own_court.url, own_court.services))
+    made = Asking.begin(DOCUMENT, own_court, make_court(own_court.url, own_court.services), at_length=TRIES > 0)
     yield made
     made.callers.close()
     print(made.summary())
@@ -101,8 +101,8 @@ def test_every_operation_has_a_plan() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[one.id for one in OPERATIONS])
 def test_the_contract_is_kept(asking: Asking, operation: Operation) -> None:
-    asking.as_planned(operation, everywhere=TRIES > 0)
-    asking.fuzz(operation, TRIES or SHORT, random=TRIES > 0)
+    asking.as_planned(operation)
+    asking.fuzz(operation, TRIES or SHORT)
     wrong = asking.taken()
     assert not wrong, "\n\n".join(wrong)
 

@@ -20,10 +20,11 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 from sqlalchemy import func, update
 
-from api.contract import MEDIA_TYPE
+from api.contract import MEDIA_TYPE, SESSION
 from archive.db import tables as t
+from archive.domain.access import Role
 from tests.api.conftest import Running
-from tests.api.fuzz.callers import AGENT, Caller, Callers
+from tests.api.fuzz.callers import AGENT, SYSTEM, Caller, Callers
 from tests.api.fuzz.plans import BODIES, OF_THE_CALLER
 from tests.api.fuzz.real import Real
 from tests.api.fuzz.secrets import Secrets
@@ -37,6 +38,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 SAFE = ("get", "head")
+PEOPLE = tuple(role.value for role in Role if role is not Role.JUDGE)  # but for one
 OURS = ("cookie", "authorization", "x-csrf-token", "content-length")  # headers that the caller sets
 
 
@@ -69,12 +71,13 @@ class Asking:
     callers: Callers
     secrets: Secrets
     classes: Mapping[uuid.UUID, str]
+    at_length: bool  # everything as everybody everywhere, at random
     done: Counter[str] = field(default_factory=Counter)
     answers: dict[str, Counter[tuple[str, int]]] = field(default_factory=lambda: defaultdict(Counter))
     complaints: dict[tuple[str, str], str] = field(default_factory=dict)  # the first of each kind
 
     @classmethod
-    def begin(cls, document: Mapping[str, Any], running: Running, court: Court) -> Asking:
+    def begin(cls, document: Mapping[str, Any], running: Running, court: Court, *, at_length: bool) -> Asking:
         """With words hidden in the court's hearings."""
         callers = Callers.of_court(running.url, running.services, court)
         real = Real(running.services, court, callers)
@@ -82,24 +85,27 @@ class Asking:
         secrets = Secrets(running.services.sessions)
         secrets.plant(court)
         classes = {one.hearing: one.access_class for one in court.held}
-        return cls(schemathesis.openapi.from_dict(_unlocked(document)), real, callers, secrets, classes)
+        return cls(schemathesis.openapi.from_dict(_unlocked(document)), real, callers, secrets, classes, at_length)
 
-    def as_planned(self, operation: Operation, everywhere: bool) -> None:
+    def as_planned(self, operation: Operation) -> None:
         """With the court's own ids and with bodies that are done: the open hearing, then others."""
         held = self.real.court.held
         about_hearing = {"{hearing}", "{recording}"} & set(operation.path.replace("/", " ").split())
-        places = range(len(held)) if everywhere else (0, 8, 7) if about_hearing else (0,)
+        places = range(len(held)) if self.at_length else (0, 8, 7)
         for place in places if about_hearing else (0,):
             self.real.at.clear()
             self.real.refresh(operation.path)
             values = {name: found[min(place, len(found) - 1)] for name, found in self._values(operation).items()}
             body = self._body(operation)
             values |= {name: value for name, value in self.real.at.items() if name in values}
-            for caller in self.callers.everybody:
+            for caller in self._callers(operation):
                 self._ask(operation, caller, self._case(operation, values, body(caller)))
 
-    def fuzz(self, operation: Operation, tries: int, random: bool) -> None:
-        """With whatever fits the document, or nearly does; each of it as everybody."""
+    def fuzz(self, operation: Operation, tries: int) -> None:
+        """With whatever fits the document, or nearly does: as everybody, or at least as some who are let in."""
+        let_in = {name for name, status in self.answers[operation.id] if status < 400}
+        known = sorted(self._callers(operation), key=lambda one: one.name not in let_in)
+        callers = self.callers.everybody if self.at_length else known[:3]
         generated = self.schema[operation.path][operation.method.upper()]
         forms = [generated.as_strategy(generation_mode=GenerationMode.POSITIVE)]
         if "requestBody" in operation.about or "parameters" in operation.about:
@@ -107,7 +113,7 @@ class Asking:
 
         @settings(
             max_examples=tries,
-            derandomize=not random,
+            derandomize=not self.at_length,
             database=None,
             deadline=None,
             phases=[Phase.generate],
@@ -123,12 +129,18 @@ class Asking:
             kept = data.draw(st.sets(st.sampled_from(sorted(case.body)))) if planned and case.body else set()
             odd = {name: case.body[name] for name in kept}
             body = self._body(operation) if planned else None
-            for caller in self.callers.everybody:
+            for caller in callers:
                 if body:
                     case.body = {**(body(caller) or {}), **odd}
                 self._ask(operation, caller, case)
 
         each()
+
+    def _callers(self, operation: Operation) -> list[Caller]:
+        """Who asks: without `at_length` one of those alone that the door cannot tell from each other."""
+        proofs = {name for one in operation.about.get("security", ()) for name in one}
+        same = () if self.at_length else (AGENT, SYSTEM) if SESSION in proofs else PEOPLE if proofs else ()
+        return [one for one in self.callers.everybody if one.name not in same]
 
     def taken(self) -> list[str]:
         """What was complained of, which is forgotten then."""

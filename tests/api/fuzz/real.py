@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from api.services import Services
 from archive.db import catalogue, enrolments, notice_tables, rooms
@@ -111,7 +111,7 @@ class Real:
         self.second.send("PUT", about, {"role": "judge"}, headers={"If-Match": "*"}).raise_for_status()
 
     def _summoned(self) -> None:
-        """The party is summoned to a hearing that is to come."""
+        """The party was told of a hearing that is to come."""
         named = [{"name": role.title(), "role": _IN_CASE[role], "username": role} for role in _IN_CASE]
         hearing = {
             "external_id": word("fuzz-"),
@@ -123,6 +123,10 @@ class Real:
         }
         with self.services.sessions.begin() as session:
             made = catalogue.import_hearings(session, {"hearings": [hearing]}, self.services.clock.utc())
+            sent = {"state": "sent", "ended_utc": func.now()}
+            session.execute(
+                update(notice_tables.Delivery).where(notice_tables.Delivery.state == "waiting").values(sent)
+            )
         self.at["hearing"] = str(next(iter(made.values())))
 
     def _held(self) -> None:
