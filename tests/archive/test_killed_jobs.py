@@ -333,5 +333,5 @@ def test_what_is_sent_again_after_a_kill_has_the_same_name(begin: Begin) -> None
         assert steps is None
         run(start, "notices.send", arguments, later_min=1)
         sent = [letter["Message-ID"] for _, letter in begin.box.taken]
-    assert len(sent) == 3
-    assert len(set(sent)) == 2
+    assert sent.count(sent[0]) == 2
+    assert len(sent) == len(set(sent)) + 1
