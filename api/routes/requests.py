@@ -15,16 +15,16 @@ from api import cursors, guard, shapes
 from api import problems as p
 from api import schemas as s
 from api.contract import BY_ACCESS, answers
-from api.guard import Who
+from api.guard import Subject, Who
 from api.services import Services, Use
 from archive.db import audit
 from archive.db import requests as db
 from archive.db.hearings import Standing
 from archive.db.requests import Wanted
 from archive.db.sessions import SignedIn
-from archive.domain.access import Action
+from archive.domain.access import Action, Decision
 from archive.domain.asking import EMERGENCY_HOURS, State, Wants
-from archive.domain.errors import BadInput, NotFound
+from archive.domain.errors import BadInput, Denied, NotFound
 from config.log import report
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def withdraw_request(request: UUID, who: Who, services: Use) -> s.Request:
         db.withdraw(session, request, services.clock.utc())
         found = db.one(session, who.person, request)
         data = {"request": str(request), "withdrawn": True}
-        audit.write(session, audit.Entry(Action.ASK.value, True, "own", who.person, found.hearing, data=data))
+        audit.write(session, audit.Entry(found.wants.asking.value, True, "own", who.person, found.hearing, data=data))
         return shapes.request(who.person, found)
 
 
@@ -78,6 +78,7 @@ def withdraw_request(request: UUID, who: Who, services: Use) -> s.Request:
 def decide_request(request: UUID, asked: s.DecisionAsked, who: Who, services: Use) -> s.Request:
     """Grant a request for some days, or refuse it; with a ground in either case. A grant holds at once."""
     standing, wants = _to_its_hearing(services, who, db.about, request)
+    _require_another(services, who, standing, wants, request)
     if wants is Wants.EMERGENCY and asked.days is not None:
         raise BadInput("an emergency is not granted for days; confirm it")
     now = services.clock.utc()
@@ -98,6 +99,7 @@ def confirm_request(request: UUID, asked: s.ConfirmationAsked, who: Who, service
     standing, wants = _to_its_hearing(services, who, db.about, request)
     if wants is not Wants.EMERGENCY:
         raise BadInput("only an emergency is confirmed; decide this request")
+    _require_another(services, who, standing, wants, request)
     with services.sessions.begin() as session:
         term = timedelta(hours=EMERGENCY_HOURS)
         made = db.grant(session, request, who.person, asked.ground, term, services.clock.utc())
@@ -135,6 +137,22 @@ def _to_its_hearing(
         raise NotFound("there is no such request or grant; reload the page")
     hearing, wants = found
     return guard.to_hearing(services, who, hearing, wants.deciding), wants
+
+
+def _require_another(services: Services, who: SignedIn, standing: Standing, wants: Wants, request: UUID) -> None:
+    """Nothing where somebody else has asked; nobody answers himself, and the try is noted.
+
+    Raises:
+        Denied: it is one's own request.
+    """
+    with services.sessions() as session:
+        mine = db.is_mine(session, request, who.person)
+    if mine:
+        refused = Decision(False, True, "own")
+        guard.note(
+            services, who.person, wants.deciding, refused, Subject(standing.hearing, data={"request": str(request)})
+        )
+        raise Denied("somebody else decides what you ask for; ask that person")
 
 
 def _entry(who: SignedIn, standing: Standing, action: Action, data: dict[str, object]) -> audit.Entry:

@@ -218,6 +218,7 @@ def _holding(grant: Any, person: Any) -> tuple[ColumnElement[bool], ...]:
         grant.revoked_utc.is_(None),
         grant.until_utc > func.now(),
         or_(grant.while_in_case.is_(False), _in_case(person)),
+        or_(grant.while_class.is_(None), grant.while_class == t.Hearing.access_class),
     )
 
 

@@ -15,10 +15,10 @@ from archive.db import notices, webhooks
 from archive.db import tables as t
 from archive.db.hearings import may
 from archive.db.notices import News
-from archive.db.people import Person
+from archive.db.people import Person, person_of
 from archive.domain.access import Action
 from archive.domain.asking import OPENS, State, Wants
-from archive.domain.errors import Conflict, Denied, NotFound
+from archive.domain.errors import Conflict, NotFound
 from archive.domain.notices import Topic
 
 
@@ -165,16 +165,20 @@ def refuse(session: Session, request: uuid.UUID, by: Person, ground: str, now: d
 
 
 def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: timedelta, now: datetime) -> uuid.UUID:
-    """Answer yes: a grant from now on, for `term`; its id. But for an emergency's it ends with the place in the case.
+    """Answer yes: a grant from now on, for `term`; its id.
+
+    It ends with the person's place in the case. An emergency's, for which there is none, ends with the hearing's class:
+    a judge who seals a hearing closes it to those as well.
 
     Raises:
-        Conflict: it is decided, or was taken back.
-        Denied: whoever asks does not confirm it.
+        Conflict: it is decided, or was taken back; or an emergency's asker may not ask for it any more.
     """
     row = _held(session, request)
     _require_waiting(row)
-    if row.user_id == by.id:
-        raise Denied("somebody else decides what you ask for; ask that person")
+    hearing = session.get_one(t.Hearing, row.hearing_id, populate_existing=True, with_for_update={"read": True})
+    emergency = row.wants == Wants.EMERGENCY
+    if emergency and not _may_still(session, row, Action.EMERGENCY):
+        raise Conflict("whoever asked may not know of this hearing any more; refuse it")
     made = t.Grant(
         hearing_id=row.hearing_id,
         user_id=row.user_id,
@@ -183,7 +187,8 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
         by_user_id=by.id,
         created_utc=now,
         until_utc=now + term,
-        while_in_case=row.wants != Wants.EMERGENCY,
+        while_in_case=not emergency,
+        while_class=hearing.access_class if emergency else None,
     )
     session.add(made)
     session.flush()
@@ -243,6 +248,12 @@ def _held(session: Session, request: uuid.UUID) -> t.Request:
     return row
 
 
+def _may_still(session: Session, row: t.Request, action: Action) -> bool:
+    """Whether a request's person may do this with its hearing now."""
+    asker = person_of(session.get_one(t.User, row.user_id, populate_existing=True))
+    return bool(session.scalar(select(may(asker, action)).where(t.Hearing.id == row.hearing_id)))
+
+
 def _require_waiting(row: t.Request) -> None:
     if row.state != State.WAITING:
         raise Conflict("this request does not wait for a decision any more; reload the page")
@@ -279,8 +290,10 @@ def _granted() -> Select[*tuple[Any, ...]]:
                 t.Grant.revoked_utc.is_(None),
                 t.Grant.until_utc > func.now(),
                 or_(t.Grant.while_in_case.is_(False), _belongs()),
+                or_(t.Grant.while_class.is_(None), t.Grant.while_class == t.Hearing.access_class),
             ).label("holds"),
         )
+        .join(t.Hearing, t.Hearing.id == t.Grant.hearing_id)
         .join(holder, holder.id == t.Grant.user_id)
         .join(giver, giver.id == t.Grant.by_user_id)
     )

@@ -321,6 +321,7 @@ class Grant(Base):
     until_utc: Mapped[datetime]
     revoked_utc: Mapped[datetime | None]
     while_in_case: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # ends when taken off the case
+    while_class: Mapped[str | None]  # ends when the hearing has another class than this
     revoked_by_user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     revoked_ground: Mapped[str | None]
     __table_args__ = (Index(None, "user_id", "hearing_id"), Index(None, "hearing_id"))

@@ -74,7 +74,9 @@ def test_who_may_ask_and_who_confirms(court: Court, as_: As, role: str) -> None:
         want = expected(person, held, Action.EMERGENCY)
         asked = ask(client, held, 201 if want == 200 else want)
         if want == 200:
-            confirm(client, asked["id"], 403)  # not by whoever asks
+            confirm(client, asked["id"], 403)  # not by whoever asks, who does not refuse it either
+            own = client.post(f"/requests/{asked['id']}/decision", {"days": None, "ground": "Сам себе"})
+            assert own.status_code == 403
             assert client.post(f"/requests/{asked['id']}/withdrawal", {}).status_code == 200
     for held in court.held if role != "archivist" else []:
         asked = ask(archivist, held)
@@ -122,6 +124,34 @@ def test_an_emergency_ends_with_its_hours(running: Running, court: Court, as_: A
         mine = t.Grant.id == granted["id"]
         session.execute(update(t.Grant).where(mine).values(until_utc=func.now() - text("interval '1s'")))
     assert plays(admin, held) == 403
+
+
+def test_a_judge_who_seals_a_hearing_closes_it_to_emergencies_too(
+    running: Running, court: Court, as_: As, other: SignedIn
+) -> None:
+    held, admin, judge = court.one("closed"), as_(court.person("admin")), as_(court.person("judge"))
+
+    def put(access_class: str) -> None:
+        path, body = f"/api/v1/hearings/{held.hearing}/class", {"class": access_class, "ground": "Ұйғарым"}
+        answer = judge.http.put(path, json=body, headers={"X-CSRF-Token": judge.me["csrf_token"]})
+        assert answer.is_success, answer.text
+
+    confirm(other, ask(admin, held)["id"])
+    assert plays(admin, held) == 200
+    try:
+        put("sealed")
+        assert plays(admin, held) == 404
+        assert [one["holds"] for one in judge.get(f"/hearings/{held.hearing}/grants").json()] == [False]
+        put("closed")
+        with running.services.sessions.begin() as session:
+            session.execute(delete(t.Request))
+            session.execute(delete(t.Grant))
+        asked = ask(admin, held)
+        put("sealed")
+        confirm(as_(court.person("archivist")), asked["id"], 409)
+        assert plays(admin, held) == 404
+    finally:
+        put("closed")
 
 
 def test_an_emergency_is_no_request_of_a_party_and_the_reverse(court: Court, as_: As, other: SignedIn) -> None:
