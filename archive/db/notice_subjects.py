@@ -56,6 +56,13 @@ def _granted(session: Session, subject: uuid.UUID, now: datetime) -> About:
     return About(_holds(given, now), Wants(asked.wants), given.until_utc)
 
 
+def _emergency(session: Session, subject: uuid.UUID, _now: datetime) -> About:
+    """Also once it is over: who looked at a record should be known then too."""
+    asked = session.get(t.Request, subject)
+    given = session.get(t.Grant, asked.grant_id) if asked and asked.grant_id else None
+    return About(True, Wants.EMERGENCY, given.until_utc) if given else GONE
+
+
 def _refused(session: Session, subject: uuid.UUID, _now: datetime) -> About:
     asked = session.get(t.Request, subject)
     return About(current=True, wants=Wants(asked.wants)) if asked else GONE
@@ -102,6 +109,7 @@ _ABOUT: Mapping[Topic, Callable[[Session, uuid.UUID, datetime], About]] = {
     Topic.REFUSED: _refused,
     Topic.ENDING: _ending,
     Topic.REVOKED: _revoked,
+    Topic.EMERGENCY: _emergency,
     Topic.EXPORT: _exported,
     Topic.SUMMONS: _called,
     Topic.MOVED: _called,

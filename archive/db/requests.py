@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from archive.db import tables as t
 from archive.db.hearings import may
 from archive.db.notices import News
 from archive.db.people import Person, person_of
-from archive.domain.access import Action
+from archive.domain.access import Action, Role
 from archive.domain.asking import OPENS, State, Wants
 from archive.domain.errors import Conflict, NotFound
 from archive.domain.notices import Topic
@@ -195,6 +196,8 @@ def grant(session: Session, request: uuid.UUID, by: Person, ground: str, term: t
     row.state, row.ground, row.decided_utc = State.GRANTED.value, ground, now
     row.decided_by_user_id, row.grant_id = by.id, made.id
     _tell(session, News(Topic.GRANTED, row.user_id, row.hearing_id, request), now)
+    for one in _of_case(session, row.hearing_id, by) if emergency else ():
+        _tell(session, News(Topic.EMERGENCY, one, row.hearing_id, request), now)
     session.flush()
     webhooks.of_request(session, request)
     return made.id
@@ -246,6 +249,20 @@ def _held(session: Session, request: uuid.UUID) -> t.Request:
     if row is None:
         raise NotFound("there is no such request; reload the page")
     return row
+
+
+def _of_case(session: Session, hearing: uuid.UUID, knows: Person) -> Sequence[uuid.UUID]:
+    """The accounts of the judges and secretaries of a hearing's case, but for whoever `knows` already."""
+    its, sister = aliased(t.Hearing), aliased(t.Hearing)
+    query = (
+        select(t.User.id)
+        .join(t.Participant, t.Participant.user_id == t.User.id)
+        .join(sister, sister.id == t.Participant.hearing_id)
+        .join(its, its.case_id == sister.case_id)
+        .where(its.id == hearing, t.Participant.removed_utc.is_(None))
+        .where(t.User.role.in_([Role.JUDGE, Role.SECRETARY]), t.User.id != knows.id)
+    )
+    return session.scalars(query.distinct().order_by(t.User.id)).all()
 
 
 def _may_still(session: Session, row: t.Request, action: Action) -> bool:

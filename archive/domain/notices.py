@@ -17,6 +17,7 @@ class Topic(StrEnum):
     REFUSED = "refused"
     ENDING = "ending"  # a grant ends soon
     REVOKED = "revoked"  # a grant was taken back
+    EMERGENCY = "emergency"  # somebody sees a record of one's case in an emergency
     EXPORT = "export"  # a copy is ready to be taken
     SUMMONS = "summons"  # to a hearing
     MOVED = "moved"  # its time or room have changed
@@ -59,6 +60,7 @@ NEEDED: Mapping[Topic, Action | None] = {
     Topic.REFUSED: Action.LIST,
     Topic.ENDING: Action.LIST,
     Topic.REVOKED: None,
+    Topic.EMERGENCY: Action.REQUESTS,
     Topic.EXPORT: Action.BUNDLE,
     Topic.SUMMONS: Action.LIST,
     Topic.MOVED: Action.LIST,

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from archive import accounts
+from archive.db import notice_tables as n
 from archive.db import tables as t
 from archive.domain.access import Action, Role
 from archive.domain.asking import EMERGENCY_HOURS
@@ -27,8 +28,8 @@ def clean(running: Running, court: Court) -> Iterator[None]:
     """Nothing was asked for before, and nothing is left."""
     yield
     with running.services.sessions.begin() as session:
-        session.execute(delete(t.Request))
-        session.execute(delete(t.Grant))
+        for table in (n.Delivery, n.Notice, t.Request, t.Grant):
+            session.execute(delete(table))
 
 
 @pytest.fixture
@@ -106,6 +107,9 @@ def test_what_a_second_person_confirms_opens_at_once_and_for_hours(
     assert term == timedelta(hours=EMERGENCY_HOURS)
     assert admin.http.head(f"/api/v1/recordings/{held.recording}/bundle").status_code == 403
     (seen,) = judge.get("/requests", params={"hearing": str(held.hearing)}).json()["items"]
+    for role in ("judge", "secretary"):
+        told = [one["topic"] for one in as_(court.person(role)).get("/notices").json()["items"]]
+        assert told == ["emergency"], role
     assert (seen["wants"], seen["decided_by"], seen["grant"]["holds"]) == ("emergency", "Second", True)
     assert judge.post(f"/grants/{granted['id']}/revocation", {"ground": "Нет основания"}).status_code == 204
     assert plays(admin, held) == 403

@@ -2,7 +2,7 @@
 import type { Courtroom, Language, Page, RoleNamed, Wants } from './types';
 
 export type SummonsKind = 'summons' | 'moved' | 'cancelled';
-export type Topic = 'granted' | 'refused' | 'ending' | 'revoked' | 'export' | SummonsKind;
+export type Topic = 'granted' | 'refused' | 'ending' | 'revoked' | 'emergency' | 'export' | SummonsKind;
 export type Way = 'mail' | 'sms';
 export type DeliveryState = 'waiting' | 'sent' | 'failed' | 'given_up' | 'withheld';
 export type DeliveryReason =

@@ -15,6 +15,7 @@ export const notices: Notices = {
     refused: 'Your request was refused',
     ending: 'Your access ends soon',
     revoked: 'Your access was taken back',
+    emergency: 'A record was opened in an emergency',
     export: 'Your copy is ready',
     summons: 'You are summoned to a hearing',
     moved: 'Time or room of a hearing have changed',
@@ -28,6 +29,8 @@ export const notices: Notices = {
   refused: 'The ground stands under "Requests".',
   ending: (date) => `It ends on ${date}.`,
   revoked: 'It opens the recording no more.',
+  emergency: (date) =>
+    `It is open until ${date} to somebody whose role does not open it. Who and why stands under Requests.`,
   export: (date) => `It can be downloaded until ${date}.`,
   summons: (when, room) => `The hearing is on ${when}, ${room}.`,
   moved: (when, room) => `It is now on ${when}, ${room}.`,

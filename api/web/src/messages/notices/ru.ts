@@ -13,6 +13,7 @@ export const notices = {
     refused: 'В обращении отказано',
     ending: 'Срок доступа заканчивается',
     revoked: 'Доступ отменён',
+    emergency: 'Неотложный просмотр записи',
     export: 'Копия готова',
     summons: 'Вызов в заседание',
     moved: 'Время или зал заседания изменились',
@@ -26,6 +27,8 @@ export const notices = {
   refused: 'Основание — в разделе «Обращения».',
   ending: (date: string) => `Доступ закончится ${date}.`,
   revoked: 'Доступ к записи больше не действует.',
+  emergency: (date: string) =>
+    `Запись открыта тому, кому её не открывает роль, до ${date}. Кто и почему — в разделе «Обращения».`,
   export: (date: string) => `Её можно загрузить до ${date}.`,
   summons: (when: string, room: string) => `Заседание ${when}, ${room}.`,
   moved: (when: string, room: string) => `Теперь: ${when}, ${room}.`,
