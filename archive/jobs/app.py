@@ -23,7 +23,6 @@ It runs in a thread of the worker; `--concurrency` says how many at a time.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import traceback
 from collections.abc import Callable
@@ -34,11 +33,12 @@ from typing import Any, TypeVar
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
+from sqlalchemy.exc import SQLAlchemyError
 
 from archive.db import tallies
 from archive.db.session import conninfo
 from archive.db.tallies import Outcome
-from archive.domain.errors import DatabaseUnavailable, Misconfigured
+from archive.domain.errors import Misconfigured, TyndauError
 from archive.jobs.context import JobContext
 from config.log import report
 from config.settings import Settings
@@ -110,8 +110,11 @@ def _bind(entry: Task, context: JobContext) -> Callable[..., None]:
 
 def _tally(context: JobContext, task: str, outcome: Outcome, seconds: float) -> None:
     """Count a run; that it cannot be counted is no reason to do it again."""
-    with contextlib.suppress(DatabaseUnavailable), context.sessions.begin() as session:
-        tallies.count(session, task, outcome, seconds)
+    try:
+        with context.sessions.begin() as session:
+            tallies.count(session, task, outcome, seconds)
+    except (TyndauError, SQLAlchemyError) as error:
+        logger.info("a run of %s could not be counted: %r", task, error)
 
 
 class LaterAgain(BaseRetryStrategy):

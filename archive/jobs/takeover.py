@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from archive.db import tallies
@@ -33,13 +34,24 @@ def take_over(sessions: Sessions, dead_after_s: float) -> int:
     """
     with sessions.begin() as session:
         stalled = session.execute(STALLED, {"dead_after_s": dead_after_s}).all()
-        for job in stalled:
+        taken = [job for job in stalled if _taken(session, job)]
+        for name in sorted(job.task_name for job in taken):  # in one order: two sweeps do not wait for each other
+            tallies.count(session, name, Outcome.LOST)
+    return len(taken)
+
+
+def _taken(session: Session, job: Row[tuple[int, str, dict[str, object], int]]) -> bool:
+    """Whether it went well; a job with which it does not, keeps no other one from being taken over."""
+    try:
+        with session.begin_nested():
             _again_or_park(session, job)
-    return len(stalled)
+    except DBAPIError as error:
+        report(logger, "JOB-003", detail=f"job {job.id} of {job.task_name} cannot be taken over: {error.orig}"[:300])
+        return False
+    return True
 
 
 def _again_or_park(session: Session, job: Row[tuple[int, str, dict[str, object], int]]) -> None:
-    tallies.count(session, job.task_name, Outcome.LOST)
     known = TASKS.get(job.task_name)
     fields = {"job": job.id, "task": job.task_name, "args": job.args}
     if job.attempts + 1 >= (known.attempts if known else ATTEMPTS):

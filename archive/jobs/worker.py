@@ -177,10 +177,10 @@ class Worker:
 
     async def _sweep(self) -> None:
         """Every worker sweeps for all: a periodic job would need a free place in a queue to do it."""
+        sweep = Upkeep(partial(take_over, self._sessions, self._pace.dead_after_s), self._pace.heartbeat_s)
         while True:
-            await asyncio.sleep(self._pace.heartbeat_s)
-            with contextlib.suppress(DatabaseUnavailable):  # the worker itself notices
-                await to_its_end(partial(take_over, self._sessions, self._pace.dead_after_s))
+            await asyncio.sleep(sweep.every_s)
+            await self._keep_up(sweep)
 
     async def _now_and_then(self, one: Upkeep) -> None:
         while True:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from archive.db.session import Sessions
-from archive.domain.errors import DatabaseUnavailable, Misconfigured
+from archive.domain.errors import DatabaseUnavailable, Misconfigured, StoreUnavailable
 from archive.jobs import app as registry
 from archive.jobs.app import Task, task
 from archive.jobs.context import JobContext
@@ -293,6 +293,46 @@ def test_a_job_that_kills_its_worker_each_time_is_parked(sessions: Sessions, cap
     assert [status for _, status, _ in jobs(sessions)] == ["failed"]
     codes = [getattr(r, "fields", {}).get("code") for r in caplog.records]
     assert codes.count("JOB-001") == 1
+
+
+def test_what_a_dead_worker_did_is_taken_over_though_it_was_queued_anew_meanwhile(sessions: Sessions) -> None:
+    """What waits is told nothing of what the first one has left undone, so both run, one after the other."""
+
+    def again() -> int | None:
+        with sessions.begin() as session:
+            return defer(session, "test.again", queue="default", lock="x", queueing_lock="x")
+
+    again()
+    with sessions.begin() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL"))
+    assert again() is not None
+    assert again() is None
+    assert take_over(sessions, 30) == 1
+    assert [status for _, status, _ in jobs(sessions)] == ["todo", "todo"]
+
+
+def test_a_task_that_fails_is_tried_again_though_it_was_queued_anew_meanwhile(
+    database: Settings, sessions: Sessions, tasks: dict[str, Task]
+) -> None:
+    begun: list[int] = []
+
+    def again(context_sessions: Sessions) -> None:
+        with context_sessions.begin() as session:
+            defer(session, "test.fails_once", queue="default", lock="y", queueing_lock="y")
+
+    @task("test.fails_once", queue="default")
+    def fails_once(context: JobContext) -> None:
+        begun.append(len(begun))
+        if begun == [0]:
+            again(context.sessions)
+            raise StoreUnavailable("the store is away for a moment")
+
+    again(sessions)
+    for _ in range(3):
+        run_worker(database, ["default"], stop_when_idle=True)
+        run_now(sessions)
+    assert begun == [0, 1, 2]
+    assert jobs(sessions) == []
 
 
 def test_a_living_workers_jobs_are_left_alone(sessions: Sessions) -> None:
