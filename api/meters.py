@@ -25,6 +25,7 @@ DOORS: Mapping[tuple[str, str], str] = {
     ("POST", f"{API}/session"): "password",
     ("POST", f"{API}/session/second-factor"): "code",
     ("POST", f"{API}/session/provider"): "provider",
+    ("POST", f"{API}/session/signature"): "signature",
 }
 REFUSED = {400: "refused", 401: "refused", 403: "refused", 429: "throttled"}
 

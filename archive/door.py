@@ -70,6 +70,16 @@ class Door(httpx2.BaseTransport):
         self._inner.close()
 
 
+class Held(httpx2.BaseTransport):
+    """The door as a client uses it; it stays open when the client is done."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return self._door.handle_request(request)
+
+
 def trust_of(ca_file: Path | None, option: str) -> ssl.SSLContext:
     """By what a server's certificate is checked: the authorities in a file, else those of the machine.
 

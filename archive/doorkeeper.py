@@ -98,6 +98,8 @@ class Doorkeeper:
         """
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         made = db.NewSession(token_sha256(token), csrf, begun.address, begun.client, begun.second, begun.origin)
+        if begun.origin is not None:  # who chose the first password could go on coming in by it, and nobody would ask
+            people.void_first_password(session, person.id)
         db.insert_session(session, person.id, made, self._clock.utc())
         data = {"address": begun.address, **begun.noted}
         if begun.origin is not None:

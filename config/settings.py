@@ -7,6 +7,8 @@ Read from, first wins: environment (`TYNDAU_DATABASE__URL=…`), then the TOML f
 from __future__ import annotations
 
 import os
+from email.errors import MessageError
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Literal, Self, get_args
 from urllib.parse import SplitResult, urlsplit
@@ -218,6 +220,13 @@ class Exports(Section):
     docx_template: Path | None = None  # the court's own, with the fields of archive/export/docx.py; default: ours
 
 
+def _is_address(text: str) -> bool:
+    try:
+        return text.isascii() and Address(addr_spec=text).addr_spec == text and all(text.rpartition("@")[::2])
+    except (ValueError, IndexError, MessageError):
+        return False
+
+
 class MailServer(Section):
     """The mail server that takes notices; without a host none go by mail."""
 
@@ -235,8 +244,8 @@ class MailServer(Section):
     def _whole(self) -> Self:
         if not self.host:
             return self
-        if self.sender.count("@") != 1 or not self.sender.isascii() or not self.sender.isprintable():
-            raise ValueError("notices.mail.sender is no e-mail address; letters must come from somewhere")
+        if not _is_address(self.sender):
+            raise ValueError("notices.mail.sender is no e-mail address; write name@court.example alone")
         if not self.sender_name.isprintable():
             raise ValueError("notices.mail.sender_name is not one line of plain text")
         if self.user and not self.password_file:

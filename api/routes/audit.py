@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from api import cursors, guard
 from api import problems as p
@@ -25,6 +25,7 @@ from archive.db.sessions import SignedIn
 from archive.domain.access import AUDIT_TABLE, Action, Decision
 from archive.domain.errors import Denied, NotSignedIn
 from archive.domain.wall import iso
+from archive.schedule_file import Moment
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -58,8 +59,8 @@ class AuditPage(BaseModel):
 
 
 def wanted(
-    from_: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    to: AwareDatetime | None = None,
+    from_: Annotated[Moment | None, Query(alias="from")] = None,
+    to: Moment | None = None,
     user: Annotated[s.Line | None, Query(description="A user name, also one that nobody has.")] = None,
     action: Annotated[s.Line | None, Query(description="`user` also takes `user.add`.")] = None,
     hearing: UUID | None = None,

@@ -210,7 +210,7 @@ def noted(services: Services, who: SignedIn, action: str, subject: Subject) -> I
     try:
         with services.sessions.begin() as session:
             yield session
-    except (BadInput, Conflict, Denied) as error:
+    except (BadInput, Conflict, Denied, NotFound) as error:
         told = Subject(subject.hearing, data={**subject.data, "said": str(error).partition(";")[0]})
         guard.note(services, who.person, action, Decision(False, True, "none"), told)
         raise

@@ -134,7 +134,7 @@ def list_seats(
 def decide_seat(seat: UUID, asked: SeatVerdict, who: Who, services: Use) -> None:
     """Agree to a place, or refuse it with a ground. What it opens, it opens at once."""
     action = "seats.confirm" if asked.confirm else "seats.refuse"
-    with noted(services, who, action, Subject(data={"seat": str(seat)})) as session:
+    with noted(services, who, action, _subject(services, seat)) as session:
         if asked.confirm:
             keep_up(session, services, who, seating.confirm(session, _by(services, who), seat, asked.ground))
         else:
@@ -144,8 +144,14 @@ def decide_seat(seat: UUID, asked: SeatVerdict, who: Who, services: Use) -> None
 @router.post("/seats/{seat}/withdrawal", status_code=204, responses=answers(*BY_ACCESS, p.CONFLICT))
 def withdraw_seat(seat: UUID, who: Who, services: Use) -> None:
     """Take back that I have named somebody."""
-    with noted(services, who, "seats.withdraw", Subject(data={"seat": str(seat)})) as session:
+    with noted(services, who, "seats.withdraw", _subject(services, seat)) as session:
         seating.withdraw(session, _by(services, who), seat)
+
+
+def _subject(services: Services, seat: UUID) -> Subject:
+    """With its hearing, so that a refusal stands where the judge of the case reads it."""
+    with services.sessions() as session:
+        return Subject(db.hearing_of(session, seat), data={"seat": str(seat)})
 
 
 def _by(services: Services, who: SignedIn) -> Acting:

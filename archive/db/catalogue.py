@@ -130,7 +130,7 @@ def import_hearings(
 
 def _import_hearing(session: Session, hearing: Mapping[str, Any]) -> uuid.UUID:
     court = _id_of(session, t.Court, hearing["case"]["court"])
-    hand_over_hearing(session, court, hearing["external_id"])
+    hand_over_hearing(session, court, hearing["external_id"], hearing["case"]["number"])
     values = {
         "case_id": _import_case(session, hearing["case"]),
         "courtroom_id": _id_of(session, t.Courtroom, hearing["courtroom"]),

@@ -137,7 +137,7 @@ def add_hearing(session: Session, case_id: uuid.UUID, court: uuid.UUID, new: New
 
 def planned(session: Session, hearing: uuid.UUID) -> Planned | None:
     """A hearing as it stands; its row is locked until the transaction ends."""
-    row = session.get(t.Hearing, hearing, with_for_update=True, populate_existing=True)
+    row = session.get(t.Hearing, hearing, with_for_update={"key_share": True}, populate_existing=True)
     if row is None:
         return None
     entered = select(EnteredHearing.hearing_id).where(
@@ -213,8 +213,12 @@ def classes_of_case(session: Session, case_id: uuid.UUID) -> Sequence[AccessClas
 # --- the court's own system tells of it ----------------------------------------------------------------
 
 
-def hand_over_hearing(session: Session, court: uuid.UUID, external_id: str) -> None:
-    """The court's system tells of this hearing: what was entered under its id is the system's from now on."""
+def hand_over_hearing(session: Session, court: uuid.UUID, external_id: str, case_number: str) -> None:
+    """The court's system tells of this hearing: what was entered under its id is the system's from now on.
+
+    But for one that was recorded for another case: a record does not go to another case by an id that somebody typed.
+    That id is the system's new hearing's then, and the one that was entered stays what it is.
+    """
     row = session.scalar(
         select(EnteredHearing).where(
             EnteredHearing.court_id == court,
@@ -224,10 +228,22 @@ def hand_over_hearing(session: Session, court: uuid.UUID, external_id: str) -> N
     )
     if row is None or session.scalar(select(exists().where(t.Hearing.external_id == external_id))):
         return
+    if _is_record_of_another(session, row.hearing_id, case_number):
+        row.external_id = None
+        session.flush()
+        told = {"external_id": external_id, "case": case_number}
+        audit.write(session, audit.Entry("hearings.claim", False, "schedule", hearing=row.hearing_id, data=told))
+        return
     session.execute(update(t.Hearing).where(t.Hearing.id == row.hearing_id).values(external_id=external_id))
     session.execute(
         update(EnteredHearing).where(EnteredHearing.hearing_id == row.hearing_id).values(taken_utc=func.now())
     )
+
+
+def _is_record_of_another(session: Session, hearing: uuid.UUID, case_number: str) -> bool:
+    recorded = exists().where(t.Recording.hearing_id == t.Hearing.id)
+    query = select(t.Hearing.id).join(t.Case, t.Case.id == t.Hearing.case_id)
+    return session.scalar(query.where(t.Hearing.id == hearing, t.Case.number != case_number, recorded)) is not None
 
 
 def hand_over_case(session: Session, case_id: uuid.UUID) -> None:

@@ -24,7 +24,7 @@ from archive.db.hearings import may
 from archive.db.people import Person
 from archive.domain.errors import NotFound
 from archive.domain.notices import NEEDED, Reason, State, Topic, Way, delivery_id, notice_id
-from archive.jobs.defer import defer
+from archive.jobs.defer import AFTER_EVIDENCE, defer
 
 JOB = "notices.send"
 
@@ -88,7 +88,7 @@ def tell(session: Session, news: News, now: datetime) -> int:
 def wake(session: Session, made: int) -> None:
     """Let a worker send the deliveries that were made, once this transaction commits. One worker at a time does."""
     if made:
-        defer(session, JOB, queue="default", lock=JOB, queueing_lock=JOB)
+        defer(session, JOB, queue="default", lock=JOB, queueing_lock=JOB, priority=AFTER_EVIDENCE)
 
 
 def listed(session: Session, person: Person, after: tuple[datetime, uuid.UUID] | None, limit: int) -> list[Notice]:

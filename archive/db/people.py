@@ -85,6 +85,12 @@ def set_must_change(session: Session, person: uuid.UUID, must_change: bool) -> N
     session.execute(update(t.User).where(t.User.id == person).values(must_change_password=must_change))
 
 
+def void_first_password(session: Session, person: uuid.UUID) -> None:
+    """Forget a password that somebody else has chosen."""
+    chosen_by_another = t.User.id == person, t.User.must_change_password
+    session.execute(update(t.User).where(*chosen_by_another).values(password_hash=None, must_change_password=False))
+
+
 def set_terms(session: Session, person: uuid.UUID, version: str, now: datetime) -> None:
     """Which terms of viewing a person has accepted now."""
     session.execute(update(t.User).where(t.User.id == person).values(terms=version, terms_utc=now))
@@ -96,8 +102,11 @@ def terms_accepted(session: Session, person: uuid.UUID, version: str) -> datetim
 
 
 def set_place(session: Session, person: uuid.UUID, role: Role, court: uuid.UUID | None) -> None:
-    """What a person is, and where."""
+    """What a person is, and where. What an emergency has opened to the office that was ends with it."""
     session.execute(update(t.User).where(t.User.id == person).values(role=role.value, court_id=court))
+    opened = t.Grant.user_id == person, t.Grant.while_class.is_not(None), t.Grant.revoked_utc.is_(None)
+    ended = {"revoked_utc": func.now(), "revoked_ground": "the person has another office"}
+    session.execute(update(t.Grant).where(*opened).values(ended))
 
 
 def disable(session: Session, person: uuid.UUID) -> None:

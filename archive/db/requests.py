@@ -226,8 +226,8 @@ def remind(session: Session, now: datetime, ahead: timedelta) -> int:
     ends = (t.Grant.revoked_utc.is_(None), t.Grant.until_utc > now, t.Grant.until_utc <= now + ahead)
     long = t.Grant.until_utc - t.Grant.created_utc > 2 * ahead
     ending = session.scalars(select(t.Grant).where(*ends, long).order_by(t.Grant.until_utc, t.Grant.id)).all()
-    for one in ending:
-        _tell(session, News(Topic.ENDING, one.user_id, one.hearing_id, one.id), now)
+    told = (News(Topic.ENDING, one.user_id, one.hearing_id, one.id) for one in ending)
+    notices.wake(session, sum(notices.tell(session, news, now) for news in told))
     return len(ending)
 
 

@@ -90,6 +90,11 @@ def listed(session: Session, person: Person, wanted: Wanted) -> list[Seat]:
     return [_seat(row) for row in rows]
 
 
+def hearing_of(session: Session, seat: uuid.UUID) -> uuid.UUID | None:
+    """The hearing that a seat is in."""
+    return session.scalar(select(SeatRow.hearing_id).where(SeatRow.id == seat))
+
+
 def waiting(session: Session, person: Person) -> int:
     """How many wait for this person to agree."""
     query = select(func.count()).select_from(SeatRow).join(t.Hearing, t.Hearing.id == SeatRow.hearing_id)

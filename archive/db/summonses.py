@@ -65,7 +65,8 @@ def summon(session: Session, hearing: uuid.UUID, now: datetime, by: Person | Non
 
     Of a hearing that has begun nobody is told. Who is not of it any more has no summons from then on, and is not told.
     """
-    held = session.get_one(t.Hearing, hearing, populate_existing=True, with_for_update=True)
+    unbroken = {"key_share": True}  # a room may register a recording of it meanwhile
+    held = session.get_one(t.Hearing, hearing, populate_existing=True, with_for_update=unbroken)
     standing = {row.user_id: row for row in session.scalars(select(n.Summons).where(*_counts(), _of(hearing)))}
     parties = set(session.scalars(_parties(hearing)))
     for person in standing.keys() - parties:

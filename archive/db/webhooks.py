@@ -20,7 +20,7 @@ from archive.db import tables as t
 from archive.db.webhook_tables import Webhook, WebhookDelivery
 from archive.domain.wall import iso
 from archive.domain.webhooks import EventKind
-from archive.jobs.defer import defer
+from archive.jobs.defer import AFTER_EVIDENCE, defer
 
 TASK, QUEUE = "webhook.deliver", "default"
 
@@ -97,7 +97,8 @@ class Attempt:
 
 def queue_attempt(session: Session, attempt: Attempt, wait: Any = None) -> None:
     """Queue an attempt when this transaction commits, to be made after `wait`."""
-    defer(session, TASK, queue=QUEUE, wait=wait, delivery=str(attempt.delivery), attempt=attempt.number)
+    delivery, number = str(attempt.delivery), attempt.number
+    defer(session, TASK, queue=QUEUE, wait=wait, priority=AFTER_EVIDENCE, delivery=delivery, attempt=number)
 
 
 def good(now: Any) -> ColumnElement[bool]:

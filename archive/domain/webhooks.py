@@ -42,7 +42,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"  # its name leads into a network that webhooks may not go to
-    NO_KEY = "no_key"  # this machine cannot open the secret
+    NO_KEY = "no_key"  # this machine cannot open the secret, or read the authorities' file
 
 
 class Why(StrEnum):

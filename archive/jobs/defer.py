@@ -11,6 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+AFTER_EVIDENCE = -10  # of what can wait until stored bytes are read back and receipts given
+
 # The lock keeps a waiting job waiting until we commit. Without it a worker could take it between our
 # look and our commit, read the catalogue without our rows, and nobody would look again.
 WAITING = text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo' FOR UPDATE")

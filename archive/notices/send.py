@@ -97,6 +97,9 @@ class Post:
             self.shut.add(due.way)
             report(log, "NTC-001", way=due.way.value, said=str(error))
             return self._later(due, Reason.AWAY)
+        except Exception as error:  # whatever it is: it counts as a try of this one, and others wait behind it
+            report(log, "NTC-001", way=due.way.value, said=type(error).__name__)
+            return self._later(due, Reason.DELAYED)
         self._worked.add(due.way)
         return Outcome(State.SENT)
 

@@ -44,7 +44,7 @@ class Smtp:
             raise NoticeRefused("this cannot be an e-mail address; give another") from error
         try:
             line = self._connected()
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:  # UnicodeError: of a password
             raise CarrierAway(
                 f"the mail server lets nobody in ({_numbers_or_kind(error)}); check notices.mail"
             ) from error

@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import Token
 
 from archive.domain.errors import BadReply, Misconfigured, ProviderAway
-from archive.door import MOST_AT_ONCE, Door
+from archive.door import MOST_AT_ONCE, Held
 from archive.provider import tokens
 from archive.provider.door import door_of, may_be_asked
 from archive.provider.tokens import Expected, Logout
@@ -269,16 +269,6 @@ class Provider:
             return KeySet.import_key_set({"keys": [one for one in said["keys"] if one.get("use", "sig") == "sig"]})
         except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProviderAway("the provider's keys cannot be read; sign in with a password") from error
-
-
-class Held(httpx2.BaseTransport):
-    """The door as a client uses it; it stays open when the client is done."""
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        return self._door.handle_request(request)
 
 
 def _away(error: Exception) -> ProviderAway:

@@ -25,7 +25,16 @@ _GOST = ("1.2.398.3.10.", "1.2.643.")  # algorithms of Kazakhstan and of Russia
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]+")
 _SET = b"\x31"
 # What asn1crypto and cryptography raise over bytes that are no such structure.
-_BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+_BROKEN = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    x509.InvalidVersion,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,11 @@ def _signed(der: bytes) -> Signed:
     signer = data["signer_infos"][0]
     certificate, others = _certificates(data["certificates"], signer["sid"])
     attributes = _attributes(signer["signed_attrs"])
+    said = attributes["signing_time"].native if "signing_time" in attributes else None
+    if said is not None and said.tzinfo is None:
+        raise BadSignature("the signature says a time without a zone", "time")
+    for algorithm in (signer["digest_algorithm"], signer["signature_algorithm"]):
+        _ = algorithm["algorithm"].dotted  # is read late, and may be none
     return Signed(
         der=der,
         content=_content(data["encap_content_info"]),
@@ -105,7 +119,7 @@ def _signed(der: bytes) -> Signed:
         signature=signer["signature"].native,
         covered=_SET + signer["signed_attrs"].dump()[1:],  # RFC 5652, 5.4: as SET OF, not under its tag
         message_digest=bytes(attributes["message_digest"].native),
-        signing_time=attributes["signing_time"].native if "signing_time" in attributes else None,
+        signing_time=said,
     )
 
 

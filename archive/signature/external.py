@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 import httpx2
 
 from archive.domain.errors import BadCertificate, BadSignature, VerifierAway
-from archive.door import Door, trust_of
+from archive.door import Door, Held, trust_of
 from archive.signature.cms import Signed
 from archive.signature.person import iin_of
 from archive.signature.trust import Revocation, check_use
 from config.clock import Clock
 from config.settings import Signature
+
+_MAKES_NOTHING_OF_IT = (400, 422)  # another refusal is about us, not about the signature
 
 
 class HttpVerifier:
@@ -68,9 +70,9 @@ class HttpVerifier:
     def _ask(self, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer; None where the server could make nothing of the signature."""
         try:
-            with httpx2.Client(transport=self._door, timeout=self._timeout_s, trust_env=False) as client:
+            with httpx2.Client(transport=Held(self._door), timeout=self._timeout_s, trust_env=False) as client:
                 answer = client.post(self._url, json=question)
-            if answer.is_client_error:
+            if answer.status_code in _MAKES_NOTHING_OF_IT:
                 return None
             said = answer.raise_for_status().json()
         except (httpx2.HTTPError, ValueError) as error:

@@ -46,7 +46,7 @@ def _check(signed: Signed, digest: HashAlgorithm) -> None:
         _verify(signed, digest)
     except InvalidSignature as error:
         raise BadSignature("the signature was altered, or made with another key; sign anew", "signature") from error
-    except (UnsupportedAlgorithm, ValueError, TypeError) as error:
+    except (UnsupportedAlgorithm, ValueError, TypeError, OverflowError) as error:
         raise _unknown() from error
 
 

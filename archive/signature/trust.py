@@ -127,7 +127,7 @@ def check_use(certificate: x509.Certificate, now: datetime) -> None:
         raise BadCertificate("the certificate has expired, or is not good yet; use another one", "expired")
     try:
         use = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
         raise BadCertificate(
             "the certificate does not say that it is for signatures; use another one", "usage"
         ) from error

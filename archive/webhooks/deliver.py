@@ -50,10 +50,11 @@ def make(sessions: Sessions, settings: Settings, clock: Clock, attempt: Attempt)
 def _send(settings: Settings, clock: Clock, post: Post) -> Verdict:
     try:
         opened = [signing.open_(settings, one) for one in (post.secret, post.old_secret) if one]
+        door = Door(settings.webhooks, clock)
     except Misconfigured:
         return Verdict(Outcome.NO_KEY)
     headers = signing.headers(str(post.attempt.delivery), clock.utc(), post.body, opened)
-    return Door(settings.webhooks, clock).post(post.url, headers, post.body)
+    return door.post(post.url, headers, post.body)
 
 
 def forget_old(context: JobContext) -> None:

@@ -24,7 +24,7 @@ from config.settings import Webhooks
 
 _GONE = 410
 _MOST_WAIT_S = 4 * 3600
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses inside of IPv6 ones (RFC 6052)
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))  # IPv4 inside
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -97,7 +97,7 @@ class _Backend(httpcore2.NetworkBackend):
         """Where to connect to. All that the name leads to must be allowed: the next look-up may give another one."""
         try:
             looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be none
             raise httpcore2.ConnectError(f"{host} has no address: {error}") from error
         found = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in looked_up]
         if not {host.lower(), f"{host.lower()}:{port}"} & self._allowed and not all(map(is_public, found)):
@@ -141,7 +141,8 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        if address.sixtofour is not None or address.teredo is not None or address in _TRANSLATED:
+        inside = any(address in one for one in _TRANSLATED)
+        if address.sixtofour is not None or address.teredo is not None or inside or address.is_site_local:
             return False
     return address.is_global and not address.is_multicast
 

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from archive import accounts
 from archive.db import notice_tables as n
+from archive.db import people
 from archive.db import tables as t
 from archive.domain.access import Action, Role
 from archive.domain.asking import EMERGENCY_HOURS
@@ -156,6 +157,21 @@ def test_a_judge_who_seals_a_hearing_closes_it_to_emergencies_too(
         assert plays(admin, held) == 404
     finally:
         put("closed")
+
+
+def test_an_emergency_ends_with_the_office(running: Running, court: Court, as_: As, other: SignedIn) -> None:
+    held = court.one("closed")
+    granted = confirm(as_(court.person("admin")), ask(other, held)["id"])["grant"]
+    assert granted["holds"]
+    assert plays(other, held) == 200
+    with running.services.sessions.begin() as session:
+        mine = session.scalars(select(t.User).where(t.User.username == OTHER.username)).one()
+        people.set_place(session, mine.id, Role.PARTY, None)
+    try:
+        assert plays(other, held) == 404
+    finally:
+        with running.services.sessions.begin() as session:
+            people.set_place(session, mine.id, Role.ADMIN, mine.court_id)
 
 
 def test_an_emergency_is_no_request_of_a_party_and_the_reverse(court: Court, as_: As, other: SignedIn) -> None:

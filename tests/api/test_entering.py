@@ -372,6 +372,28 @@ def test_the_courts_system_takes_over_what_was_entered(running: Running, court: 
     new_case(enter("e-secretary2"), hearing(court, "open", JUDGED, external_id="cms-hand-1"), "hand/2", 409)
 
 
+def test_a_record_does_not_go_to_another_case_by_an_id_that_somebody_typed(
+    running: Running, court: Court, enter: Enter
+) -> None:
+    made = new_case(enter("secretary"), hearing(court, "closed", *ALL, external_id="cms-hand-6"))
+    judge = enter("judge")
+    decide_seat(judge, waiting(judge)["judge"])
+    recorded = record(running.url, running.services, court.agent_token, "room-1", UUID(made["hearing"]))
+    told = document("cms-hand-6", "hand/other")
+    told["hearings"][0]["class"] = "open"
+    for _ in range(2):
+        with running.services.sessions.begin() as session:
+            ids = catalogue.import_hearings(session, told)
+        assert str(ids["cms-hand-6"]) != made["hearing"]
+    shown = judge.get(f"/recordings/{recorded}").json()["hearing"]
+    assert (shown["id"], shown["class"], shown["case"]["number"]) == (made["hearing"], "closed", "hand/1")
+    assert [(row.allowed, row.hearing_id) for row in log(running, "hearings.claim")][:1] == [
+        (False, UUID(made["hearing"]))
+    ]
+    with running.services.sessions.begin() as session:
+        session.execute(update(t.Hearing).where(t.Hearing.external_id == "cms-hand-6").values(external_id=None))
+
+
 def test_a_case_of_the_system_takes_no_judge_at_his_own_word(running: Running, court: Court, enter: Enter) -> None:
     """The system tells of the case before the judge who was named by hand has agreed."""
     new_case(enter("secretary"), hearing(court, "closed", place("e-judge2", "judge")))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,16 +31,21 @@ from archive import accounts
 from archive.db import door_tables as d
 from archive.db import tables as t
 from archive.domain.access import Role
-from archive.domain.errors import BadInput, BadSignature, NoAccount, NotFound
+from archive.domain.errors import BadInput, BadSignature, NoAccount, NotFound, NotLetIn
 from archive.domain.iin import check_iin
 from archive.second_factor import KEY_FILE, Vault
+from archive.signature.checker import Checker
 from archive.signature.cms import read
 from archive.signature.entrance import tie, untie
+from archive.signature.external import HttpVerifier
+from archive.signature.own import OwnVerifier
+from archive.signature.trust import Revocation, Trust
 from config.settings import Api, Settings, Signature
 from tests.api.conftest import Running
 from tests.api.test_second_factor import HandClock
 from tests.api.world import PASSWORD, Court
 from tests.authority import ONLY_ENCIPHERS, Authorities, Authority, Holder, new_ec, new_iin, new_rsa
+from tests.waiting import wait_for
 
 API, SIGNATURE = "/api/v1", "/session/signature"
 PUBLIC = "http://localhost:8420"
@@ -578,14 +584,43 @@ def sample(authorities: Authorities) -> bytes:
     return authorities.below.issue(new_iin(996), KEY).sign("text", detached=False)
 
 
+@pytest.fixture(scope="module")
+def checker(authorities: Authorities) -> Checker:
+    return Checker(OwnVerifier(Trust(authorities.settings())), None)
+
+
 @given(data=st.data())
-def test_whatever_bytes_come_are_answered(sample: bytes, data: st.DataObject) -> None:
+def test_whatever_bytes_come_are_answered(
+    sample: bytes, checker: Checker, clock: HandClock, data: st.DataObject
+) -> None:
     noise = data.draw(st.binary(max_size=60))
     at = data.draw(st.integers(0, len(sample)))
     for sent in (noise, sample[:at], sample[:at] + noise + sample[at + len(noise) :]):
         for form in (base64.b64encode(sent).decode(), sent.decode("latin-1")):
-            with suppress(BadSignature):
-                read(form)
+            with suppress(NotLetIn):
+                checker.check(read(form), b"text", clock.utc(), clock.utc())
+
+
+def test_every_bit_that_is_turned_is_answered(sample: bytes, checker: Checker, clock: HandClock) -> None:
+    """What is parsed late breaks late."""
+    held = 0
+    for at in range(len(sample)):
+        turned = base64.b64encode(sample[:at] + bytes([sample[at] ^ 1 << at % 8]) + sample[at + 1 :]).decode()
+        with suppress(NotLetIn):
+            checker.check(read(turned), b"text", clock.utc(), clock.utc())
+            held += 1
+    assert held < 8, "bytes that nothing depends on, such as the text of a name beside"
+
+
+def test_a_time_without_a_zone(sample: bytes) -> None:
+    info = cms.ContentInfo.load(sample)
+    [signer] = info["content"]["signer_infos"]
+    (said,) = (one for one in signer["signed_attrs"] if one["type"].native == "signing_time")
+    plain = core.GeneralizedTime(contents=b"20260101000000")
+    said["values"] = cms.SetOfTime([cms.Time(name="generalized_time", value=plain)])
+    with pytest.raises(BadSignature) as refused:
+        read(base64.b64encode(info.dump(force=True)).decode())
+    assert refused.value.why == "time"
 
 
 @pytest.mark.parametrize("nested", [b"\x30\x80" * 20_000, b"\x30\x84\x7f\xff\xff\xff" * 4_000, b"\xa0\x80" * 20_000])
@@ -636,6 +671,7 @@ class Verifier:
     status: int = 200
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    free: threading.Event | None = None  # the next question waits for it
 
 
 @pytest.fixture(scope="module")
@@ -645,6 +681,9 @@ def verifier() -> Iterator[Verifier]:
     @web.post("/cms/verify")
     def verify() -> Any:
         one.asked.append(flask.request.get_json())
+        waits, one.free = one.free, None
+        if waits is not None:
+            waits.wait(5)
         return flask.jsonify(one.answer), one.status
 
     server = make_server("127.0.0.1", 0, web, threaded=True)
@@ -691,6 +730,22 @@ def test_what_we_cannot_reckon_goes_to_the_verifier_of_the_settings(
     assert len(verifier.asked) == 1
 
 
+def test_two_questions_at_once_do_not_break_each_other_off(
+    authorities: Authorities, clock: HandClock, verifier: Verifier
+) -> None:
+    iin, free = new_iin(993), threading.Event()
+    own = HttpVerifier(authorities.settings(verifier_url=verifier.url, timeout_s=10), clock)
+    signed = read(base64.b64encode(authorities.below.issue(iin, KEY).sign("text")).decode())
+    verifier.answer, verifier.status, verifier.free = said_of(iin), 200, free
+    verifier.asked.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(own.verify, signed, b"text", clock.utc())
+        wait_for(lambda: len(verifier.asked) == 1, 5, "the first question")
+        assert own.verify(signed, b"text", clock.utc()) is Revocation.GOOD
+        free.set()
+        assert slow.result(10) is Revocation.GOOD
+
+
 ANSWERS: dict[str, tuple[Callable[[str], Any], int, int, str]] = {
     "it does not hold": (lambda iin: {**said_of(iin), "valid": False}, 200, 400, "AUTH-017"),
     "it can make nothing of it": (lambda iin: {"status": 400, "message": "x"}, 400, 400, "AUTH-017"),
@@ -700,6 +755,7 @@ ANSWERS: dict[str, tuple[Callable[[str], Any], int, int, str]] = {
     "valid, but no certificate": (lambda iin: {"valid": True, "signers": [{"certificates": []}]}, 200, 503, "AUTH-020"),
     "two have signed": (lambda iin: {"valid": True, "signers": said_of(iin)["signers"] * 2}, 200, 503, "AUTH-020"),
     "a word": (lambda iin: "true", 200, 503, "AUTH-020"),
+    "it knows no such address": (lambda iin: {}, 404, 503, "AUTH-020"),
     "it is broken": (lambda iin: said_of(iin), 500, 503, "AUTH-020"),
     "it sends us elsewhere": (lambda iin: said_of(iin), 302, 503, "AUTH-020"),
 }

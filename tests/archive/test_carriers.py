@@ -170,6 +170,9 @@ def test_a_gateway_that_is_not_there_or_not_ours_is_away(gateway: Gateway, tmp_p
     [
         {"sender": ""},
         {"sender": "a@b\r\nBcc: c@d"},
+        {"sender": "Court <court@example.kz>"},
+        {"sender": "a..b@example.kz"},
+        {"sender": "court@"},
         {"security": "none", "host": "mail.example.kz"},
         {"user": "x", "password_file": None},
     ],

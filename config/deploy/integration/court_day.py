@@ -91,20 +91,32 @@ def follow(admin: Client, hearing: str) -> str:
     print(f"waiting for the recording of {hearing}", flush=True)
     while not (found := done(get_hearing.sync(hearing, client=admin)).recordings):
         time.sleep(AGAIN_S)
-    recording, name = found[-1].id, ""
-    with admin.get_httpx_client().stream("GET", f"/api/v1/recordings/{recording}/live") as events:
-        for line in events.iter_lines():
-            field, _, value = line.partition(": ")
-            if field == "event":
-                name = value
-            elif field == "data" and name == "recording":
-                told = json.loads(value)
-                print(
-                    f"{recording}: {told['state']}, {told['segments']} segments, {len(told['gaps'])} gaps", flush=True
-                )
-                if told["state"] != "open":
-                    return recording
-    return follow(admin, hearing)  # the stream broke off
+    recording = found[-1].id
+    while not over(admin, recording):  # the stream broke off
+        time.sleep(AGAIN_S)
+    return recording
+
+
+def over(admin: Client, recording: str) -> bool:
+    """Print what a recording's events say until it is over; False when the line breaks before."""
+    name = ""
+    try:
+        with admin.get_httpx_client().stream("GET", f"/api/v1/recordings/{recording}/live") as events:
+            if events.is_error:
+                done(Problem.from_dict(json.loads(events.read())))
+            for line in events.iter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data" and name == "recording":
+                    told = json.loads(value)
+                    state, segments, gaps = told["state"], told["segments"], len(told["gaps"])
+                    print(f"{recording}: {state}, {segments} segments, {gaps} gaps", flush=True)
+                    if state != "open":
+                        return True
+    except httpx.TransportError as error:
+        print(f"the line broke: {type(error).__name__}", flush=True)
+    return False
 
 
 def proved(archivist: Client, recording: str) -> Recording:
