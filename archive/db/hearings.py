@@ -179,55 +179,54 @@ def _of_hearing(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 # `person` and `court` are ids, or columns of `users` in a query that finds the person too.
 
 
+# Aliases are made once: SQLAlchemy copies the columns of a table for each, which takes longer than the question.
+_PLACE, _SISTER, _ROOM, _GRANT = aliased(t.Participant), aliased(t.Hearing), aliased(t.Courtroom), aliased(t.Grant)
+
+
 def _named(person: Any) -> ColumnElement[bool]:
-    place = aliased(t.Participant)
-    named = (place.hearing_id == t.Hearing.id, place.user_id == person, place.removed_utc.is_(None))
+    named = (_PLACE.hearing_id == t.Hearing.id, _PLACE.user_id == person, _PLACE.removed_utc.is_(None))
     return _of_hearing(*named)
 
 
 def _in_case(person: Any) -> ColumnElement[bool]:
-    place, sister = aliased(t.Participant), aliased(t.Hearing)
     return _of_hearing(
-        sister.case_id == t.Hearing.case_id,
-        place.hearing_id == sister.id,
-        place.user_id == person,
-        place.removed_utc.is_(None),
+        _SISTER.case_id == t.Hearing.case_id,
+        _PLACE.hearing_id == _SISTER.id,
+        _PLACE.user_id == person,
+        _PLACE.removed_utc.is_(None),
     )
 
 
 def _at_court(court: Any) -> ColumnElement[bool]:
     if court is None:
         return false()
-    room = aliased(t.Courtroom)
-    return _of_hearing(room.id == t.Hearing.courtroom_id, room.court_id == court)
+    return _of_hearing(_ROOM.id == t.Hearing.courtroom_id, _ROOM.court_id == court)
 
 
 def _granted(person: Person, action: Action) -> ColumnElement[bool]:
-    grant = aliased(t.Grant)
     wanted = access.GRANTABLE if action in access.GRANT_CARRIES else access.GRANTABLE & {action}
     if not wanted:
         return false()
-    return _of_hearing(*_holding(grant, person.id), grant.actions.overlap([a.value for a in wanted]))
+    return _of_hearing(*_holding(person.id), _GRANT.actions.overlap([a.value for a in wanted]))
 
 
-def _holding(grant: Any, person: Any) -> tuple[ColumnElement[bool], ...]:
+def _holding(person: Any) -> tuple[ColumnElement[bool], ...]:
     """A grant to `person` for the query's hearing that is good now."""
     return (
-        grant.hearing_id == t.Hearing.id,
-        grant.user_id == person,
-        grant.revoked_utc.is_(None),
-        grant.until_utc > func.now(),
-        or_(grant.while_in_case.is_(False), _in_case(person)),
-        or_(grant.while_class.is_(None), grant.while_class == t.Hearing.access_class),
+        _GRANT.hearing_id == t.Hearing.id,
+        _GRANT.user_id == person,
+        _GRANT.revoked_utc.is_(None),
+        _GRANT.until_utc > func.now(),
+        or_(_GRANT.while_in_case.is_(False), _in_case(person)),
+        or_(_GRANT.while_class.is_(None), _GRANT.while_class == t.Hearing.access_class),
     )
 
 
 def _grants(person: Any) -> ColumnElement[Any]:
     """The actions of the grants that hold now, comma by comma."""
-    grant = aliased(t.Grant)
     return (
-        select(func.string_agg(func.array_to_string(grant.actions, ","), ","))
-        .where(*_holding(grant, person))
+        select(func.string_agg(func.array_to_string(_GRANT.actions, ","), ","))
+        .where(*_holding(person))
         .scalar_subquery()
     )
 
@@ -334,11 +333,10 @@ def _filters(person: Person, wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def _mentions(person: Person, words: str) -> ColumnElement[bool]:
     """In the number; in title and names only for whoever may see these."""
-    place = aliased(t.Participant)
     person_named = exists().where(
-        place.hearing_id == t.Hearing.id,
-        place.removed_utc.is_(None),
-        place.name.icontains(words, autoescape=True),
+        _PLACE.hearing_id == t.Hearing.id,
+        _PLACE.removed_utc.is_(None),
+        _PLACE.name.icontains(words, autoescape=True),
     )
     return or_(
         t.Case.number.icontains(words, autoescape=True),

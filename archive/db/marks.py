@@ -144,18 +144,20 @@ def _mark(row: t.Mark) -> Mark:
 # --- the same in SQL ---------------------------------------------------------------------------------
 
 
+_MARK = aliased(t.Mark)
+
+
 def wordless(person: Person, action: Action) -> ColumnElement[bool]:
     """A condition on `utterances` beside `hearings`: a mark keeps `person` from reading it."""
-    mark = aliased(t.Mark)
     ends = func.greatest(t.Utterance.end_ms, t.Utterance.start_ms + 1)
     return exists().where(
-        mark.recording_id == t.Utterance.recording_id,
-        mark.lifted_utc.is_(None),
-        mark.sound == Sound.SILENT.value,
-        mark.start_ms < ends,
-        or_(mark.end_ms.is_(None), t.Utterance.start_ms < mark.end_ms),
-        _rank(mark.access_class) > _rank(t.Hearing.access_class),
-        ~by_rule(person, action, mark.access_class),
+        _MARK.recording_id == t.Utterance.recording_id,
+        _MARK.lifted_utc.is_(None),
+        _MARK.sound == Sound.SILENT.value,
+        _MARK.start_ms < ends,
+        or_(_MARK.end_ms.is_(None), t.Utterance.start_ms < _MARK.end_ms),
+        _rank(_MARK.access_class) > _rank(t.Hearing.access_class),
+        ~by_rule(person, action, _MARK.access_class),
     )
 
 

@@ -165,13 +165,13 @@ def test_an_emergency_ends_with_the_office(running: Running, court: Court, as_: 
     assert granted["holds"]
     assert plays(other, held) == 200
     with running.services.sessions.begin() as session:
-        mine = session.scalars(select(t.User).where(t.User.username == OTHER.username)).one()
-        people.set_place(session, mine.id, Role.PARTY, None)
+        mine, at = session.execute(select(t.User.id, t.User.court_id).where(t.User.username == OTHER.username)).one()
+        people.set_place(session, mine, Role.PARTY, None)
     try:
         assert plays(other, held) == 404
     finally:
         with running.services.sessions.begin() as session:
-            people.set_place(session, mine.id, Role.ADMIN, mine.court_id)
+            people.set_place(session, mine, Role.ADMIN, at)
 
 
 def test_an_emergency_is_no_request_of_a_party_and_the_reverse(court: Court, as_: As, other: SignedIn) -> None:

@@ -109,7 +109,7 @@ def test_watching_a_hearing_that_runs(open_page: OpenPage, sitting: Sitting, sho
     page.get_by_role("button", name="Тікелейге өту").click()
     expect(state).to_contain_text("Тікелей")
     wait_for_media(page, "!m.paused && m.currentTime > 8", "the present to be played")
-    expect(page.locator("article").first).to_be_visible(timeout=60_000)
+    expect(page.locator("article").first).to_be_visible(timeout=150_000)
     page.screenshot(path=shots / "live-desktop.png", full_page=True)
     sign_in(phone, sitting, "party", f"/recordings/{sitting.recording}")
     wait_for_media(phone, "m?.readyState >= 2", "picture or sound")
