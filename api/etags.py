@@ -25,6 +25,11 @@ def require(given: str | None, version: str) -> None:
     """
     if given is None:
         raise Unconditional("the change does not say what it changes; send the ETag as If-Match")
-    tags = {tag.strip() for tag in given.split(",")}
-    if not tags & {"*", f'"{version}"'}:
+    if not names(given, version):
         raise Outdated("somebody has changed it meanwhile; load it again")
+
+
+def names(given: str, version: str) -> bool:
+    """Whether a list of tags has this version's. A proxy that compresses makes them weak, though it is the version."""
+    tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    return bool(tags & {"*", f'"{version}"'})

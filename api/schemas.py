@@ -570,7 +570,8 @@ class Transcript(BaseModel):
     certified: Seal | None
     signed: Seal | None
     utterances: list[Utterance]
-    withheld: list[Withheld]
+    withheld: list[Withheld]  # of the whole text, on each page
+    next: str | None
 
 
 Seq = Annotated[int, Field(ge=0, lt=1 << 62)]

@@ -275,8 +275,11 @@ def progress(one: rec.Progress) -> s.Progress:
     return s.Progress(state=one.state.value, segments=one.segments, gaps=gaps(one.gaps), media_ready=one.media_ready)
 
 
+_WORD = tuple(s.Word.model_fields)
+
+
 def utterance(one: rec.Said, spoken: Speakers) -> s.Utterance:
-    words = [s.Word(text=w[0], start_ms=w[1], end_ms=w[2], probability=w[3]) for w in one.words]
+    words = [dict(zip(_WORD, word, strict=True)) for word in one.words]
     return s.Utterance.model_validate(
         {
             "id": str(one.id),
@@ -303,6 +306,7 @@ def transcript(
     spoken: Speakers,
     seals: Iterable[Revision] = (),
     unread: Iterable[Mark] = (),
+    more: str | None = None,
 ) -> s.Transcript:
     sealed = {one.deed: _seal(one) for one in seals}
     return s.Transcript(
@@ -313,6 +317,7 @@ def transcript(
         signed=sealed.get(Deed.SIGN),
         utterances=[utterance(one, spoken) for one in said],
         withheld=withheld(mark for mark in unread if mark.sound is Sound.SILENT),
+        next=more,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from api import etags
 from api import problems as p
 from api.contract import answers
 from api.guard import FromAgent
@@ -226,10 +227,12 @@ def get_agent_schedule(
         hearings = [_planned(one) for one in planned(session, agent.courtroom_id, now)]
     told = RoomSchedule(generated_utc=iso(now), hearings=hearings)
     content = told.model_dump_json(include={"hearings"}, by_alias=True)
-    tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers={"ETag": tag})
-    response.headers["ETag"] = tag
+    version = hashlib.sha256(content.encode()).hexdigest()[:32]
+    if etags.names(request.headers.get("if-none-match", ""), version):
+        response = Response(status_code=304)
+        etags.tell(response, version)
+        return response
+    etags.tell(response, version)
     return told
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from api import guard, shapes
+from api import cursors, guard, shapes
 from api import problems as p
 from api import schemas as s
 from api.contract import OF_A_RECORDING, answers, sent
@@ -34,20 +34,23 @@ from archive.revising import Act
 
 router = APIRouter(prefix="/recordings", tags=["text"])
 
+MOST_LINES = 2000  # of one page
 Number = Annotated[int, Query(ge=0, lt=1 << 62)]
 
 
-@router.get("/{recording}/transcript", responses=answers(*OF_A_RECORDING))
+@router.get("/{recording}/transcript", responses=answers(*OF_A_RECORDING, p.CONFLICT))
 def get_transcript(
     recording: str,
     who: Who,
     services: Use,
-    after: Annotated[int | None, Query(ge=-1, lt=1 << 62)] = None,
     revision: Number | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 500,
 ) -> s.Transcript:
-    """The newest text I may read: `none` where there is only a draft and drafts are not for me.
+    """A page of the newest text I may read: `none` where there is only a draft and drafts are not for me.
 
-    An earlier `revision` is for those who work on the text.
+    An earlier `revision` is for those who work on the text. `next` is the cursor of the page after this one; when there
+    is a newer text by then the answer is 409: begin again.
     """
     standing = guard.to_recording(services, who, recording, Action.READ)
     if revision is not None:
@@ -60,14 +63,27 @@ def get_transcript(
                 raise NotFound("the text has no such revision; look at the list of them")
         action = Action.READ_DRAFT if text.state is TranscriptState.DRAFT else Action.READ
         unread = guard.hidden(session, who, standing, recording, action)
-        said = []
+        said: list[db.Said] = []
+        last: int | None = None
         if text.revision is not None:
-            said = db.said(session, recording, text.revision, -1 if after is None else after, unread)
+            behind = _behind(cursor, text.revision)
+            said, last = db.page_of_text(session, recording, text.revision, behind, limit, unread)
         seals = revisions.seals(session, recording, text.revision)
         spoken = speakers(session, standing.hearing, recording)
     if said:
         guard.note_viewing(services, who, standing, recording, Action.READ)
-    return shapes.transcript(recording, text, said, spoken, seals, unread)
+    more = None if text.revision is None or last is None else cursors.encode(text.revision, last)
+    return shapes.transcript(recording, text, said, spoken, seals, unread, more)
+
+
+def _behind(cursor: str | None, revision: int) -> int | None:
+    """The number of the line where the page before ended; None on the first page."""
+    if cursor is None:
+        return None
+    of, seq = cursors.decode(cursor, int, int)
+    if of != revision:
+        raise Conflict("the text has changed; begin with its first page")
+    return int(seq)
 
 
 def reads_drafts(who: Who, standing: Standing) -> bool:
@@ -193,5 +209,5 @@ def _answer(session: Session, standing: Standing, recording: str, made: Revision
     if made.number < db.FIRST_FINAL:  # corrected lines of a draft have the highest numbers
         said = db.said(session, recording, made.number)[-len(touched) :] if touched else []
     else:
-        said = [one for one in db.said(session, recording, made.number) if one.seq in touched]
+        said = db.said_in(session, recording, made.number, touched)
     return shapes.revision_made(made, said, speakers(session, standing.hearing, recording))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from archive.db import tables as t
 from archive.db.hearings import RecordingState, duration_ms, recording_state
+from archive.domain.errors import BadInput
 from archive.domain.events import UNDO, undone
 from archive.domain.marks import Mark, digest, wordless
 from archive.domain.transcript import TranscriptState
@@ -313,8 +314,60 @@ def newest_text(session: Session, id_: str, *, drafts: bool) -> Text:
 
 def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden: Sequence[Mark] = ()) -> list[Said]:
     """The lines of a revision with a number behind `after_seq`, in order, without what `hidden` silences."""
-    order = (t.Utterance.seq,) if revision < FIRST_FINAL else IN_ORDER
-    query = select(t.Utterance).where(stands_in(id_, revision), t.Utterance.seq > after_seq).order_by(*order)
+    return _seen(session.execute(_lines(id_, revision).where(t.Utterance.seq > after_seq)), revision, hidden)
+
+
+def said_in(session: Session, id_: str, revision: int, seqs: Iterable[int]) -> list[Said]:
+    """The lines of a revision that have these numbers, in order."""
+    return _seen(session.execute(_lines(id_, revision).where(t.Utterance.seq.in_(seqs))), revision)
+
+
+def page_of_text(
+    session: Session, id_: str, revision: int, behind: int | None, limit: int, hidden: Sequence[Mark] = ()
+) -> tuple[list[Said], int | None]:
+    """At most `limit` lines of a revision that come after the line number `behind`, and the number to go on behind.
+
+    Raises:
+        BadInput: no line of this revision has the number `behind`.
+    """
+    query, order = _lines(id_, revision), tuple_(*_order(revision))
+    if behind is not None:
+        place = select(*_order(revision)).where(stands_in(id_, revision), t.Utterance.seq == behind)
+        last = session.execute(place).first()
+        if last is None:
+            raise BadInput("the cursor is not one of ours; begin with the first page")
+        query = query.where(order > tuple_(*map(literal, last)))
+    rows = session.execute(query.limit(limit + 1)).all()
+    return _seen(rows[:limit], revision, hidden), rows[limit - 1].seq if len(rows) > limit else None
+
+
+def _order(revision: int) -> tuple[InstrumentedAttribute[Any], ...]:
+    return (t.Utterance.seq,) if revision < FIRST_FINAL else IN_ORDER
+
+
+def _lines(id_: str, revision: int) -> Select[Any]:
+    return select(*_LINE).where(stands_in(id_, revision)).order_by(*_order(revision))
+
+
+# Columns: a text has thousands of lines, and an object of SQLAlchemy's each takes longer than all else.
+_LINE = (
+    t.Utterance.id,
+    t.Utterance.seq,
+    t.Utterance.revision,
+    t.Utterance.corrected_by,
+    t.Utterance.confirmed_in,
+    t.Utterance.start_ms,
+    t.Utterance.end_ms,
+    t.Utterance.channel,
+    t.Utterance.language,
+    t.Utterance.text,
+    t.Utterance.words,
+    t.Utterance.flags,
+    t.Utterance.language_confidence,
+)
+
+
+def _seen(rows: Iterable[Row[Any]], revision: int, hidden: Sequence[Mark] = ()) -> list[Said]:
     return [
         Said(
             u.id,
@@ -330,7 +383,7 @@ def said(session: Session, id_: str, revision: int, after_seq: int = -1, hidden:
             u.flags,
             u.language_confidence,
         )
-        for u in session.scalars(query)
+        for u in rows
         if not wordless(hidden, u.start_ms, u.end_ms)
     ]
 

@@ -56,7 +56,7 @@ def test_a_schedule_that_has_not_changed_is_not_sent_again(
     agent: httpx.Client, centre: Centre, running: Running, court: Court
 ) -> None:
     first = agent.get("/schedule")
-    same = agent.get("/schedule", headers={"If-None-Match": first.headers["etag"]})
+    same = agent.get("/schedule", headers={"If-None-Match": f"W/{first.headers['etag']}"})
     assert (same.status_code, same.content) == (304, b"")
     before = centre.schedule()
     assert centre.schedule() is before

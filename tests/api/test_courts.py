@@ -67,7 +67,7 @@ def test_a_room_is_added_renamed_closed_and_opened_again(running: Running, court
     renamed = call(admin, "PATCH", at, {**NAMES, "name_ru": "Зал 7"}, 200, **{"If-Match": tag})
     assert (renamed.json()["name_ru"], renamed.json()["code"]) == ("Зал 7", "saryarka-new")
     call(admin, "PUT", f"{at}/state", {"state": "closed"}, 412, **{"If-Match": tag})
-    closed = call(admin, "PUT", f"{at}/state", {"state": "closed"}, 200, **{"If-Match": renamed.headers["etag"]})
+    closed = call(admin, "PUT", f"{at}/state", {"state": "closed"}, 200, **{"If-Match": f"W/{renamed.headers['etag']}"})
     assert closed.json()["closed_utc"]
     assert "saryarka-new" not in [one["code"] for one in admin.get("/courtrooms").json()]
     assert "saryarka-new" in [one["code"] for one in admin.get("/courtrooms", params={"closed": True}).json()]

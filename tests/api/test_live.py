@@ -146,9 +146,11 @@ def test_the_transcript_fetched_beside_the_stream(running: Running, court: Court
     judge, party = as_(court.person("judge")), as_(court.person("party"))
     whole = judge.get(path).json()
     assert (whole["state"], [u["text"] for u in whole["utterances"]]) == ("draft", ["Раз.", "Два."])
-    assert [u["text"] for u in judge.get(path, params={"after": 0}).json()["utterances"]] == ["Два."]
-    nothing = {"state": "none", "revision": None, "certified": None, "signed": None, "utterances": [], "withheld": []}
-    assert party.get(path).json() == {"recording": live_recording, **nothing}
+    first = judge.get(path, params={"limit": 1}).json()
+    assert [u["text"] for u in first["utterances"]] == ["Раз."]
+    assert [u["text"] for u in judge.get(path, params={"cursor": first["next"]}).json()["utterances"]] == ["Два."]
+    nothing = {"state": "none", "revision": None, "certified": None, "signed": None, "next": None}
+    assert party.get(path).json() == {"recording": live_recording, **nothing, "utterances": [], "withheld": []}
     write_down(running.services.sessions, live_recording, [("judge", "ru", "Окончательно.")])
     final = party.get(path).json()
     assert (final["state"], [u["text"] for u in final["utterances"]]) == ("final", ["Окончательно."])

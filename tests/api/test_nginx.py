@@ -6,6 +6,7 @@ The tests of access copies, sealed spans and destroyed recordings run here once 
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import ssl
@@ -510,6 +511,13 @@ def test_changes_are_made_and_forged_ones_refused(running: Front, court: Court) 
     assert judge.http.delete("/api/v1/session", headers={**out, "Origin": "http://evil.example"}).status_code == 403
     assert judge.http.delete("/api/v1/session", headers=out).status_code == 204
     judge.http.close()
+
+
+def test_answers_come_compressed(running: Front, court: Court) -> None:
+    headers = [("Accept-Encoding", "gzip")]
+    status, told, body = asked(running.url, "GET", "/api/v1/openapi.json", headers)
+    assert (status, told["content-encoding"], told["vary"]) == (200, "gzip", "Accept-Encoding")
+    assert gzip.decompress(body) == asked(running.behind.url, "GET", "/api/v1/openapi.json", headers)[2]
 
 
 def test_its_log_has_no_words_that_were_looked_for(running: Front, court: Court, as_: As) -> None:

@@ -86,7 +86,7 @@ def test_codes_are_stable_and_unlike() -> None:
         ("GET", "/api/v1/search?q=-%D0%B0", 400),
         ("GET", "/api/v1/recordings/x", 404),
         ("GET", "/api/v1/recordings/20260101-000000-00000000", 404),
-        ("GET", "/api/v1/recordings/20260101-000000-00000000/transcript?after=-2", 422),
+        ("GET", "/api/v1/recordings/20260101-000000-00000000/transcript?limit=0", 422),
     ],
 )
 def test_what_is_malformed_is_said_to_be(court: Court, as_: As, method: str, path: str, status: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
+from api import cursors
 from archive.db import tables
 from tests.api.conftest import Running
 from tests.api.test_marks import SPAN, hits
@@ -51,6 +52,36 @@ def change(client: SignedIn, held: Held, *changes: dict[str, Any], status: int =
 
 def seen(line: dict[str, Any]) -> dict[str, int]:
     return {"seq": line["seq"], "since": line["since"]}
+
+
+def test_a_long_text_comes_page_by_page(running: Running, court: Court, as_: As, held: Held) -> None:
+    """Every line once and in order, however long the pages; a page of a text that is not the newest is refused."""
+    secretary = as_(court.person("secretary"))
+    line = text_of(secretary, held)["utterances"][0]
+    for at in (1200, 1100, 1100, 900):  # lines at the same time have an order too
+        added = {
+            "do": "add",
+            "start_ms": at,
+            "end_ms": at + 50,
+            "channel": "judge",
+            "language": "ru",
+            "text": f"в {at}",
+        }
+        change(secretary, held, added)
+    whole = text_of(secretary, held)["utterances"]
+    assert len(whole) == 6
+    for limit in (1, 2, 5, 6, 7):
+        pages = [text_of(secretary, held, limit=limit)]
+        while pages[-1]["next"]:
+            assert len(pages[-1]["utterances"]) == limit
+            pages.append(text_of(secretary, held, limit=limit, cursor=pages[-1]["next"]))
+        assert [one for page in pages for one in page["utterances"]] == whole
+    begun = text_of(secretary, held, limit=1)
+    change(secretary, held, {"do": "text", "line": seen(line), "text": "Иначе."})
+    path = f"/recordings/{held.recording}/transcript"
+    assert secretary.get(path, params={"cursor": begun["next"]}).status_code == 409
+    for cursor in (cursors.encode(5, 999), cursors.encode(5, "a"), "x", ""):
+        assert secretary.get(path, params={"cursor": cursor}).status_code == 400, cursor
 
 
 def test_a_correction_is_read_and_found_at_once_and_the_old_words_are_not(

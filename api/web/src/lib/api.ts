@@ -188,8 +188,8 @@ export const api = {
   commandState: (hearing: string, id: string) =>
     get<CommandState>(`/hearings/${part(hearing)}/commands/${part(id)}`),
   recording: (id: string, signal?: AbortSignal) => get<Recording>(`/recordings/${part(id)}`, {}, signal),
-  transcript: (id: string, signal?: AbortSignal, after?: number) =>
-    get<Transcript>(`/recordings/${part(id)}/transcript`, { after }, signal),
+  transcriptPage: (id: string, cursor: string | null, signal?: AbortSignal) =>
+    get<Transcript>(`/recordings/${part(id)}/transcript`, { cursor }, signal),
   marks: (id: string, signal?: AbortSignal) => get<Mark[]>(`/recordings/${part(id)}/marks`, {}, signal),
   setMark: (id: string, asked: MarkAsked) =>
     ask<{ id: string }>('POST', address(`/recordings/${part(id)}/marks`), { body: asked }),

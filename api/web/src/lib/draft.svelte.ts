@@ -1,6 +1,7 @@
 /** The draft text of a running recording, as it grows. */
 import { api } from './api';
 import { listen, type Listeners } from './live';
+import { growing } from './transcript';
 import type { Utterance } from './types';
 
 /** `known` with `more` in it, newer versions replacing older ones, in order of start. */
@@ -22,7 +23,7 @@ export class Draft {
     // On every (re)connection: what was said while nobody listened.
     const catchUp = async (): Promise<void> => {
       try {
-        add((await api.transcript(recording, stop.signal)).utterances);
+        for await (const { utterances } of growing(recording, stop.signal)) add(utterances);
       } catch {
         // The stream goes on; the next connection tries again.
       }

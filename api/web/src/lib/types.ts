@@ -411,6 +411,7 @@ export interface Transcript {
   signed: Seal | null;
   utterances: Utterance[];
   withheld: Withheld[];
+  next: string | null;
 }
 
 export interface Level {

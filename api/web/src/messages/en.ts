@@ -484,6 +484,8 @@ export const en: Messages = {
   lineConfirmed: 'A person has listened to this line and confirmed it',
   transcriptNone: 'No text yet',
   transcriptNoneHint: 'It appears when the recording has been recognised.',
+  transcriptMore: 'The rest of the text is loading…',
+  transcriptCut: 'The rest of the text could not be loaded.',
   transcriptSilent: 'No speech was found in the recording',
   follow: 'To the spoken place',
   following: 'The text follows the sound',

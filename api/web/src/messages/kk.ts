@@ -489,6 +489,8 @@ export const kk: Messages = {
   lineConfirmed: 'Бұл жолды адам тыңдап, растаған',
   transcriptNone: 'Мәтін әзірге жоқ',
   transcriptNoneHint: 'Жазба танылғаннан кейін көрінеді.',
+  transcriptMore: 'Мәтіннің қалған бөлігі жүктеліп жатыр…',
+  transcriptCut: 'Мәтіннің қалған бөлігі жүктелмеді.',
   transcriptSilent: 'Жазбада сөз табылмады',
   follow: 'Айтылып жатқан жерге',
   following: 'Мәтін дыбысқа ілеседі',

@@ -486,6 +486,8 @@ export const ru = {
   lineConfirmed: 'Человек прослушал эту строку и подтвердил её',
   transcriptNone: 'Текста пока нет',
   transcriptNoneHint: 'Он появится, когда запись распознают.',
+  transcriptMore: 'Загружается остальной текст…',
+  transcriptCut: 'Остальной текст не загрузился.',
   transcriptSilent: 'В записи не найдено речи',
   follow: 'К звучащему месту',
   following: 'Текст следует за звуком',
