@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
+from sqlalchemy.exc import DBAPIError
+
 from archive.db import stored_sizes, text_tallies
 from archive.jobs.context import JobContext
 from archive.keeping.terms import zone_of
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE_S = 20.0  # per call: whoever works here has other things to do as well
 
@@ -26,7 +32,11 @@ def count_texts(context: JobContext, at_once_s: float = _AT_ONCE_S) -> int:
     for recording in stale:
         if context.clock.monotonic_s() > until_s:
             break
-        with context.sessions.begin() as session:
-            text_tallies.count(session, recording)
+        try:
+            with context.sessions.begin() as session:
+                text_tallies.count(session, recording)
+        except DBAPIError:  # one text that cannot be counted does not keep the others from it
+            log.exception("the text of %s cannot be counted", recording)
+            continue
         done += 1
     return done

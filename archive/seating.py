@@ -98,7 +98,7 @@ def withdraw(session: Session, by: Acting, seat: uuid.UUID) -> None:
 
 
 def take_away(session: Session, by: Acting, hearing: uuid.UUID, participant: uuid.UUID, ground: str) -> None:
-    """Somebody takes part no more: what the place opened is closed from now on. Twice is once.
+    """Somebody takes part no more: what the place opened is closed from now on.
 
     Raises:
         BadInput: no ground.

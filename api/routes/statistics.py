@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -27,6 +27,7 @@ from archive.keeping.terms import zone_of
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 
 CSV = "text/csv"
+LONGEST = timedelta(seconds=10)  # of one question: a person waits, and so does who wants its connection
 
 
 @router.get(
@@ -53,7 +54,7 @@ def get_statistics(
     now = services.clock.utc()
     days = period(from_, to, now, zone_of(services.settings))
     with services.sessions() as session:
-        found = db.gather(session, db.Scope(where, who.person, days, by, now))
+        found = db.gather(session, db.Scope(where, who.person, days, by, now), LONGEST)
     if format_ == "csv" or (format_ is None and CSV in request.headers.get("accept", "")):
         return _as_csv(found, table)
     return shapes.statistics(found)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg.errors import QueryCanceled
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from archive.db import tables as t
@@ -38,6 +40,7 @@ from archive.db.hearings import may
 from archive.db.operation_tables import StoredSize, TextTally
 from archive.db.people import Person
 from archive.domain.access import AccessClass, Action, Relation, Role, rules_for
+from archive.domain.errors import BadInput
 from archive.domain.statistics import (
     By,
     Gap,
@@ -57,6 +60,7 @@ from archive.domain.statistics import (
 LATE = timedelta(minutes=30)  # what was wrong in a room by then is taken for the reason
 
 _NO_COMPILER = text("SET LOCAL jit = off")  # to compile such questions takes as long as to answer them
+_LIMIT = text("SELECT set_config('statement_timeout', :ms, true)")  # of each question
 _ALL: str | None = None  # the key of all together
 _RECORDED = "recorded"
 _Found = dict[str | None, dict[str, Any]]
@@ -97,8 +101,24 @@ def _lists_all(role: Role) -> bool:
     return any(rule.classes == frozenset(AccessClass) for rule in everywhere)
 
 
-def gather(session: Session, scope: Scope) -> Statistics:
-    """All numbers."""
+def gather(session: Session, scope: Scope, limit: timedelta | None = None) -> Statistics:
+    """All numbers.
+
+    Raises:
+        BadInput: one of the questions takes longer than `limit`.
+    """
+    if limit is None:
+        return _gathered(session, scope)
+    session.execute(_LIMIT, {"ms": str(round(limit.total_seconds() * 1000))})
+    try:
+        return _gathered(session, scope)
+    except OperationalError as error:
+        if not isinstance(error.orig, QueryCanceled):
+            raise
+        raise BadInput("there is too much to count at once; ask for a shorter time, or for one court") from error
+
+
+def _gathered(session: Session, scope: Scope) -> Statistics:
     session.execute(_NO_COMPILER)
     found: _Found = defaultdict(dict, {_ALL: {}})
     for put in (_hearings, _gaps, _published, _written, _texts, _views):

@@ -88,7 +88,7 @@ def test_a_grant_opens_nothing_but_what_may_be_granted() -> None:
 # --- function and SQL --------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["without grants", "granted", "granted in the case", "expired", "revoked"])
+@pytest.fixture(params=["without grants", "granted", "granted in the case", "granted while open", "expired", "revoked"])
 def grants(request: pytest.FixtureRequest, running: Running, court: Court) -> str:
     """Grants of viewing to every person for every hearing, in a state; rolled back with the fixture."""
     return str(request.param)
@@ -112,6 +112,7 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
                         until_utc=now + timedelta(hours=-1 if grants == "expired" else 1),
                         revoked_utc=now if grants == "revoked" else None,
                         while_in_case=grants == "granted in the case",
+                        while_class="open" if grants == "granted while open" else None,
                     )
                 )
             session.flush()
@@ -123,7 +124,11 @@ def test_function_and_sql_agree(running: Running, court: Court, grants: str) -> 
             listed = set(session.scalars(select(tables.Hearing.id).where(db.may(found.person, action))))
             for held in court.held:
                 tied = relations(person, held)
-                holds = grants == "granted" or (grants == "granted in the case" and Relation.CASE in tied)
+                holds = {
+                    "granted": True,
+                    "granted in the case": Relation.CASE in tied,
+                    "granted while open": held.access_class == "open",
+                }.get(grants, False)
                 order = given if holds else frozenset[Action]()
                 by_hand = decide(person.role, tied, AccessClass(held.access_class), action, order).allowed
                 standing = db.standing(session, found.person, held.hearing)

@@ -242,6 +242,30 @@ def test_how_good_texts_are(database: Settings, sessions: Sessions) -> None:
         assert not session.scalar(text("SELECT count(*) FROM text_tallies")), "nothing of what is destroyed"
 
 
+def test_a_text_that_cannot_be_counted_keeps_no_other_from_it(database: Settings, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        world = World(session)
+        for day in (1, 2):
+            recording = world.recording(None, at(day))
+            world.ready(recording, 1, 1)
+            world.line(recording, 0, "kk", [], 0.2)
+        session.execute(
+            text('UPDATE utterances SET words = \'[["a", 0, 1, "x"]]\' WHERE recording_id < :r'), {"r": recording}
+        )
+    with job_context(database) as context:
+        assert count_texts(context) == 1
+    with sessions() as session:
+        assert session.scalar(text("SELECT recording_id FROM text_tallies")) == recording
+
+
+def test_a_question_that_takes_too_long_ends(sessions: Sessions) -> None:
+    days = db.Scope(None, None, SEPTEMBER, By.MONTH, NOW)
+    with sessions() as first, sessions() as second:
+        first.execute(text("LOCK TABLE hearings"))
+        with pytest.raises(BadInput, match="shorter time"):
+            db.gather(second, days, timedelta(milliseconds=50))
+
+
 def test_views_are_counts_by_role(world: World) -> None:
     hearing = world.hearing(at(1))
     seen = [("judge", "view"), ("judge", "view"), ("judge", "read"), ("party", "view"), ("judge", "list")]
