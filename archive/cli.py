@@ -14,6 +14,7 @@ from archive import accounts, schedule_file, staff
 from archive.db import audit, catalogue, enrolments, integrations
 from archive.db.integrations import Scope
 from archive.db.session import make_sessions, upgrade
+from archive.db.staff import held
 from archive.domain.access import Role
 from archive.domain.enrolment import groups
 from archive.domain.errors import BadInput, Misconfigured, NotFound
@@ -165,6 +166,47 @@ def user_reset_second_factor(username: str) -> None:
         person = accounts.whose(session, username)
         ended = staff.reset_second_factor(session, COMMAND_LINE, person, SystemClock().utc())
     click.echo(f"{person.username} signs in without a second factor; {ended} sessions have ended.")
+
+
+@user.command("disable")
+@click.argument("username")
+def user_disable(username: str) -> None:
+    """Shut an account. Ends all of the person's sessions; what was recorded of the person stays.
+
+    Example: tyndau user disable aigul
+    """
+    now = SystemClock().utc()
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        person = accounts.whose(session, username)
+        staff.disable(session, COMMAND_LINE, held(session, person.id, now), now)
+    click.echo(f"{person.username} signs in no more.")
+
+
+@user.command("enable")
+@click.argument("username")
+def user_enable(username: str) -> None:
+    """Let a disabled account sign in again, in the role that it had.
+
+    Example: tyndau user enable aigul
+    """
+    now = SystemClock().utc()
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        person = accounts.whose(session, username)
+        staff.enable(session, COMMAND_LINE, held(session, person.id, now), now)
+    click.echo(f"{person.username} signs in again as {person.role.value}.")
+
+
+@user.command("end-sessions")
+@click.argument("username")
+def user_end_sessions(username: str) -> None:
+    """Sign somebody out everywhere, for a device that was lost.
+
+    Example: tyndau user end-sessions aigul
+    """
+    with make_sessions(load_settings(), pool_size=1).begin() as session:
+        person = accounts.whose(session, username)
+        ended = staff.end_sessions(session, COMMAND_LINE, person, SystemClock().utc())
+    click.echo(f"{person.username} is signed out; {ended} sessions have ended.")
 
 
 user.add_command(tie_signature)

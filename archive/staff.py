@@ -112,13 +112,15 @@ def disable(session: Session, by: Acting, held: Account, now: datetime) -> None:
     if held.person.disabled_utc is not None:
         return
     people.disable(session, held.person.id)
-    proposals.withdraw_waiting(session, held.person.id, id_of(by), now)
+    proposals.withdraw_waiting(session, held.person.id, by.person.id if by.person else None, now)
     ended = sessions.end_others(session, held.person.id, "", now)
     note(session, by, "user.disable", held.person.username, **change("state", "active", "disabled"), ended=ended)
 
 
 def enable(session: Session, by: Acting, held: Account, now: datetime) -> uuid.UUID | None:
     """Let the account sign in again. The proposal, where its role is one that takes a second administrator.
+
+    The command line needs none: whoever works there could write the row.
 
     Raises:
         Denied: it is one's own account.
@@ -128,7 +130,7 @@ def enable(session: Session, by: Acting, held: Account, now: datetime) -> uuid.U
     person = held.person
     if person.disabled_utc is None:
         return None
-    if person.role in BY_TWO:
+    if person.role in BY_TWO and by.person is not None:
         return propose(session, by, person.id, person.username, person.role, person.role, now)
     db.enable(session, person.id)
     note(session, by, "user.enable", person.username, **change("state", "disabled", "active"))

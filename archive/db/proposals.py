@@ -120,8 +120,8 @@ def decide(session: Session, proposal: uuid.UUID, state: State, by: uuid.UUID, n
     )
 
 
-def withdraw_waiting(session: Session, user: uuid.UUID, by: uuid.UUID, now: datetime) -> None:
-    """Nothing waits for this account any more."""
+def withdraw_waiting(session: Session, user: uuid.UUID, by: uuid.UUID | None, now: datetime) -> None:
+    """Nothing waits for this account any more. `by` None: at the command line."""
     session.execute(
         update(RoleProposal)
         .where(RoleProposal.user_id == user, RoleProposal.state == State.WAITING.value)

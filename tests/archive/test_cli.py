@@ -18,6 +18,7 @@ from archive.db.passkeys import NewPasskey
 from archive.db.session import Sessions
 from archive.db.sessions import NewSession, insert_session
 from archive.domain.access import Role
+from archive.domain.errors import NotSignedIn
 from archive.jobs.defer import defer
 from archive.second_factor import Vault
 from config.settings import Settings
@@ -80,6 +81,29 @@ def test_who_has_lost_password_or_authenticator_begins_anew(database: Settings, 
     for missing in (("user", "reset-second-factor", "nobody"), ("user", "password", "nobody", "--password-stdin")):
         done = tyndau(*missing, env=environment(database), typed="another horse battery\n")
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_an_account_is_shut_and_opened_again(database: Settings, sessions: Sessions) -> None:
+    now = datetime.now(UTC)
+    with sessions.begin() as session:
+        user = accounts.add_user(
+            session, username="dana", password="correct horse battery", display_name="Дана", role=Role.JUDGE
+        )
+        for begun in ("0", "1"):
+            insert_session(session, user, NewSession(begun * 64, begun, "127.0.0.1", second=True), now)
+    env = environment(database)
+    assert tyndau("user", "end-sessions", "Dana", env=env).stdout == "dana is signed out; 2 sessions have ended.\n"
+    for _ in range(2):
+        assert tyndau("user", "disable", "dana", env=env).stdout == "dana signs in no more.\n"
+    with sessions.begin() as session, pytest.raises(NotSignedIn):
+        accounts.authenticate(session, "dana", "correct horse battery")
+    for _ in range(2):
+        assert tyndau("user", "enable", "dana", env=env).stdout == "dana signs in again as judge.\n"
+    with sessions.begin() as session:
+        assert accounts.authenticate(session, "dana", "correct horse battery").role is Role.JUDGE
+        order = select(t.Audit.action).where(t.Audit.action.startswith("user.")).order_by(t.Audit.id)
+        assert list(session.scalars(order)) == ["user.sessions", "user.disable", "user.enable"]
+    assert tyndau("user", "disable", "nobody", env=env).returncode == 1
 
 
 def test_a_court_comes_in_by_a_document_and_lets_its_system_call(database: Settings, sessions: Sessions) -> None:
