@@ -7,10 +7,9 @@ A server that cannot be reached raises DatabaseUnavailable, wherever the first s
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,6 +17,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from archive.db import queue_schema
 from archive.domain.errors import DatabaseUnavailable, Misconfigured
 from config.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 Sessions = sessionmaker[Session]
 
@@ -78,6 +80,8 @@ def upgrade(settings: Settings) -> None:
         DatabaseUnavailable: it cannot be reached.
         Misconfigured: the database does not exist, or its rights do not suffice.
     """
+    from alembic import command
+
     engine = make_engine(settings, pool_size=1)
     try:
         with engine.begin() as connection:
@@ -89,6 +93,8 @@ def upgrade(settings: Settings) -> None:
 
 
 def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
