@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from archive.db.session import Sessions
     from config.settings import Settings
 
-WORKER_NICENESS = 10  # recognising speech must not slow down who records and who watches
-
 
 @click.command(epilog="Example: tyndau serve --embedded --data /srv/tyndau")
 @click.option("--host", help="Address to listen on; default: api.host of the settings.")
@@ -65,8 +63,7 @@ def _start_servers(stack: ExitStack, settings: Settings, folder: Path, *, worker
     if workers:
         children = stack.enter_context(Children(servers.data_dir / "logs", patience_s=8))
         program = [sys.executable, "-m", "archive.console", "worker"]
-        worker = children.start("worker", program, environment(settings))
-        os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
+        children.start("worker", program, environment(settings))
     return settings
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from api.cli import WORKER_NICENESS, environment
+from api.cli import environment
 from api.demo import court
 from api.demo.media import Show
 from archive import accounts
@@ -40,8 +39,10 @@ class Stage:
 
 
 @contextmanager
-def running(base: Settings, folder: Path, show: Show, port: int | None, now: datetime) -> Iterator[Stage]:
-    """Everything started and answering; all of it ended when the context is left.
+def running(
+    base: Settings, folder: Path, show: Show, port: int | None, now: datetime, worker: Sequence[str] = ()
+) -> Iterator[Stage]:
+    """Everything started and answering; all of it ended when the context is left. `worker`: options of its command.
 
     Raises:
         Unavailable: a part did not start; the message names its log.
@@ -57,8 +58,7 @@ def running(base: Settings, folder: Path, show: Show, port: int | None, now: dat
         url = _serve(
             children, {**env, "TYNDAU_API__SECOND_FACTOR_ROLES": "[]"}, port
         )  # its passwords are on the screen
-        worker = _start(children, "worker", ["worker"], env)
-        os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
+        _start(children, "worker", ["worker", *worker], env)
         at_agent = environment(settings.model_copy(update={"storage": servers.agent_storage(court.COURTROOM)}))
         _start(children, "agent", ["agent"], {**at_agent, **_agent_environment(servers.data_dir, url, token, show)})
         yield Stage(url, people, hearing, children)

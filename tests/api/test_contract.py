@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from argon2 import PasswordHasher
 from pydantic import SecretStr
 
 from api.app import routed
 from api.contract import all_kinds
-from archive import accounts
 from archive.db.session import upgrade
 from config.settings import Database, Settings
 from tests.api.conftest import Running
@@ -38,10 +36,9 @@ request reset return revoke search send set sign summon watch withdraw
 
 @pytest.fixture(scope="module")
 def own_court(installation: Settings) -> Iterator[Running]:
-    """An application on the same servers, with a database of its own, in which passwords cost little."""
+    """An application on the same servers, with a database of its own."""
     server = installation.database.url.get_secret_value()
-    with fresh_database(server) as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accounts, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    with fresh_database(server) as name:
         database = Database(url=SecretStr(url_of(server, name)))
         api = installation.api.model_copy(update={"sign_in_attempts": 1_000_000})
         settings = installation.model_copy(update={"database": database, "api": api})

@@ -48,7 +48,7 @@ def test_user_add(database: Settings, sessions: Sessions) -> None:
         user = session.scalars(select(t.User)).one()
         assert (user.username, user.role, user.display_name) == ("aigul", "judge", "Айгүл Қасымова")
         assert user.password_hash
-        assert user.password_hash.startswith("$argon2id$")
+        assert user.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
         assert user.must_change_password
     again = tyndau(*words, env=environment(database), typed="correct horse battery\n")
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)

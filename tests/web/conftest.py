@@ -148,7 +148,8 @@ def accept_terms(url: str, username: str, password: str) -> None:
 def sitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sitting]:
     """A hearing that is recorded in real time."""
     clock, show = SystemClock(), sample_show(RECORDED_S)
-    with running(Settings(), tmp_path_factory.mktemp("court"), show, 0, clock.utc()) as stage:
+    eager = ("--nice", "0")  # other tests keep the machine busy, and would have its turn
+    with running(Settings(), tmp_path_factory.mktemp("court"), show, 0, clock.utc(), eager) as stage:
         accounts = {person.role: (person.username, person.password) for person in reversed(stage.people)}
         course = Course(stage, show, clock, say=lambda _line: None)
         with Client(stage.url, *accounts["secretary"]) as secretary, Client(stage.url, *accounts["judge"]) as judge:

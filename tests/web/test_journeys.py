@@ -699,6 +699,42 @@ def test_whoever_comes_from_the_provider_sets_up_an_authenticator_without_a_pass
     expect(page).to_have_url(re.compile("/search"))  # where the person wanted to go
 
 
+# --- opinions ------------------------------------------------------------------------------------------
+
+
+def test_whoever_has_watched_is_asked_three_questions(
+    open_page: OpenPage, demo_court: Court, shots: Path, complaints: list[Complaint], accessibility: Check
+) -> None:
+    page = open_page()
+    username, password = demo_court.accounts["party"]
+    page.goto(f"{demo_court.base_url}/recordings/{demo_court.recording}")
+    page.locator("input[name=username]").fill(username)
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[name=password]").press("Enter")
+    media = "document.querySelector('video, audio')"
+    wait_for(lambda: page.evaluate(f"{media}?.readyState >= 2"), 30, "picture or sound")
+    question = page.get_by_role("complementary", name="Жазба қалай болды?")
+    page.evaluate(f"{media}.playbackRate = 3; {media}.play()")
+    wait_for(lambda: page.evaluate(f"{media}.ended || {media}.currentTime > 35"), 60, "most of it to be played")
+    page.locator("header").get_by_role("link", name="Менің отырыстарым").click()
+    expect(question).to_be_visible()
+    page.screenshot(path=shots / "opinion-asked-desktop.png")
+    question.get_by_role("button", name="Үш сұраққа жауап беру").click()
+    dialog = page.get_by_role("dialog")
+    for group, grade in (("Естілуі", "5"), ("Көрінуі", "4"), ("Мәтіннің дұрыстығы", "2")):
+        dialog.get_by_role("group", name=group).get_by_label(grade).check(force=True)
+    dialog.get_by_label("Нені жақсарту керек").fill("Мәтінде қате бар")
+    for one in (DESKTOP, PHONE):
+        page.set_viewport_size({"width": one.width, "height": one.height})
+        page.screenshot(path=shots / f"opinion-{one.name}.png")
+    assert accessibility(page) == []
+    dialog.get_by_role("button", name="Жіберу").click()
+    expect(question).to_be_hidden()
+    answer = page.request.get(f"{demo_court.base_url}/api/v1/recordings/{demo_court.recording}/opinion")
+    assert answer.json() == {"asked": False}
+    assert complaints == []
+
+
 # --- the state of the text ---------------------------------------------------------------------------
 
 
