@@ -18,6 +18,7 @@ from archive.db.people import Person
 from archive.db.recordings import FIRST_FINAL
 from archive.domain.access import Action
 
+Wanted = ColumnElement[bool]
 AnySelect = Select[*tuple[Any, ...]]
 
 COUNTED = 1000  # more hits than these are not counted
@@ -76,16 +77,14 @@ class Hit:
     place: Place
 
 
-def hits(
-    session: Session, person: Person, matching: Matching, filters: Filters, after: Place | None, limit: int
-) -> list[Hit]:
-    """A page of utterances that match, of the newest revision each, and that `person` may read."""
-    query = _matching(
-        select(t.Utterance, t.Recording, t.Hearing, t.Case, t.Courtroom, _role().label("role")),
-        person,
-        matching,
-        filters,
-    )
+def wanted(person: Person, matching: Matching, filters: Filters) -> Wanted:
+    """A condition on lines: they match, are the newest of their text, and `person` may read them."""
+    return and_(*_words(matching), *_chosen(filters), _stands(), _there(), _readable(person))
+
+
+def hits(session: Session, asked: Wanted, after: Place | None, limit: int) -> list[Hit]:
+    """A page of what is asked for."""
+    query = _matching(select(t.Utterance, t.Recording, t.Hearing, t.Case, t.Courtroom, _role().label("role")), asked)
     key = t.Recording.started_utc, t.Recording.id, -t.Utterance.start_ms, -t.Utterance.seq
     if after:
         place = after.started_utc, after.recording, -after.start_ms, -after.seq
@@ -94,21 +93,21 @@ def hits(
     return [_hit(row) for row in session.execute(query.limit(limit))]
 
 
-def count(session: Session, person: Person, matching: Matching, filters: Filters) -> int | None:
+def count(session: Session, asked: Wanted) -> int | None:
     """How many there are; None when more than COUNTED."""
-    query = _matching(select(literal(1)), person, matching, filters).limit(COUNTED + 1)
+    query = _matching(select(literal(1)), asked).limit(COUNTED + 1)
     found = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     return found if found <= COUNTED else None
 
 
-def _matching(base: AnySelect, person: Person, matching: Matching, filters: Filters) -> AnySelect:
+def _matching(base: AnySelect, asked: Wanted) -> AnySelect:
     return (
         base.select_from(t.Utterance)
         .join(t.Recording, t.Recording.id == t.Utterance.recording_id)
         .join(t.Hearing, t.Hearing.id == t.Recording.hearing_id)
         .join(t.Case, t.Case.id == t.Hearing.case_id)
         .join(t.Courtroom, t.Courtroom.id == t.Hearing.courtroom_id)
-        .where(*_words(matching), *_chosen(filters), _stands(), _there(), _readable(person))
+        .where(asked)
     )
 
 

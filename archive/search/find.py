@@ -47,8 +47,9 @@ def find(
     matching = Matching(
         query.stems_tsquery(), query.exact_tsquery(), query.without_stems_tsquery(), query.without_exact_tsquery()
     )
-    hits = db.hits(session, person, matching, filters, after, limit + 1)
-    total = db.count(session, person, matching, filters) if after is None else None
+    asked = db.wanted(person, matching, filters)
+    hits = db.hits(session, asked, after, limit + 1)
+    total = db.count(session, asked) if after is None else None
     page = hits[:limit]
     more = page[-1].place if len(hits) > limit else None
     return Answer(query, total, tuple(_found(query, hit) for hit in page), more)

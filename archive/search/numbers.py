@@ -20,6 +20,7 @@ from archive.search import russian
 from archive.search.kazakh import BACK, FRONT, NASAL, VOICELESS, VOWELS
 from archive.search.tokens import Token
 
+NUMBER = "n:"  # how the key of one begins
 _RU = {
     "ноль": 0, "один": 1, "два": 2, "двое": 2, "три": 3, "трое": 3, "четыре": 4, "четверо": 4, "пять": 5, "пятеро": 5,
     "шесть": 6, "шестеро": 6, "семь": 7, "семеро": 7, "восемь": 8, "девять": 9, "десять": 10, "одиннадцать": 11,
@@ -83,7 +84,7 @@ class Number:
     @property
     def key(self) -> str:
         """What it is indexed and looked for by."""
-        return f"n:{self.value}"
+        return f"{NUMBER}{self.value}"
 
 
 def numbers(text: str, words: Sequence[Token], language: str = Language.UNKNOWN) -> Iterator[Number]:

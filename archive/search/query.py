@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from archive.domain.errors import BadInput
 from archive.search.analysis import keys, quoted
-from archive.search.numbers import Number, numbers
+from archive.search.numbers import NUMBER, Number, numbers
 from archive.search.tokens import Token, tokens
 
 MAX_CHARS = 1000
@@ -100,7 +100,8 @@ def highlights(query: Query, text: str) -> list[tuple[int, int]]:
     fitting = [frozenset((*keys(word.exact), word.exact)) for word in words]
     wanted: list[Places] = [places for term in query.terms for places in term.places]
     found = {at for places in wanted for at in _occurrences(places, fitting)}
-    found |= {(one.first, one.end - one.first) for one in numbers(text, words) if ((one.key,),) in wanted}
+    if any(places[0][0].startswith(NUMBER) for places in wanted):
+        found |= {(one.first, one.end - one.first) for one in numbers(text, words) if ((one.key,),) in wanted}
     exact = [frozenset((word.exact,)) for word in words]
     for phrase in query.phrases:
         found |= set(_occurrences(tuple((word,) for word in phrase), exact))

@@ -6,11 +6,16 @@ lower case, ё as е, one Unicode spelling, Cyrillic letters where Latin ones of
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_TOKEN_CHARS = 64  # longer runs of letters are not words; they are cut
+_CYRILLIC = re.compile("[а-ӿ]")
+# Nearly all text is of these: no marks that combine, nothing invisible, one spelling each.
+_PLAIN = re.compile("[\\n -~«»–—…Ѐ-ҁҊ-ӿ]*")
+_WORD = re.compile("[0-9A-Za-zЀ-ҁҊ-ӿ]+")
 _LOOKALIKES = str.maketrans("aceopxykhbmti", "асеорхукһвмті")  # Latin letters inside Cyrillic words
 
 
@@ -25,6 +30,13 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The words of `text` in order; defined for every string."""
+    if _PLAIN.fullmatch(text):
+        return [Token(one.start(), one.end(), _exact(one[0].lower().replace("ё", "е"))) for one in _WORD.finditer(text)]
+    return _any_tokens(text)
+
+
+def _any_tokens(text: str) -> list[Token]:
+    """The same by the rules of Unicode, letter by letter."""
     found: list[Token] = []
     letters: list[str] = []
     start = end = 0
@@ -61,8 +73,11 @@ def _normal(cluster: str) -> str:
 
 def _close(found: list[Token], letters: list[str], start: int, end: int) -> None:
     if letters:
-        exact = "".join(letters)
+        found.append(Token(start, end, _exact("".join(letters))))
         letters.clear()
-        if any("а" <= c <= "ӿ" for c in exact):
-            exact = exact.translate(_LOOKALIKES)
-        found.append(Token(start, end, exact[:MAX_TOKEN_CHARS]))
+
+
+def _exact(letters: str) -> str:
+    if _CYRILLIC.search(letters):
+        letters = letters.translate(_LOOKALIKES)
+    return letters[:MAX_TOKEN_CHARS]

@@ -303,7 +303,7 @@ def main() -> None:
     table = Table("way", *rows["static"], title=f"{args.connections} readers, {args.kilobytes} kB each, load by {by}")
     for way, row in rows.items():
         table.add_row(way, *(f"{value:g}" for value in row.values()))
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

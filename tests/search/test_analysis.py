@@ -10,7 +10,7 @@ from archive.search import kazakh
 from archive.search.analysis import index_vectors, keys
 from archive.search.find import word_start_ms
 from archive.search.query import highlights, parse
-from archive.search.tokens import MAX_TOKEN_CHARS, tokens
+from archive.search.tokens import _PLAIN, MAX_TOKEN_CHARS, _any_tokens, tokens
 
 # Each line: forms of one word, made from the paradigms (plural, possessive, case, person, tense).
 KAZAKH = [
@@ -85,6 +85,21 @@ def test_a_kazakh_letter_decides() -> None:
     assert keys("өтініш", "ru") == ("k:өтініш",)
     assert keys("суды", "ru") == ("r:суд",)
     assert set(keys("сот")) > {"k:сот"}
+
+
+PLAIN = "".join(letter for letter in map(chr, range(0x500)) if _PLAIN.fullmatch(letter)) + "«»–—…"
+
+
+def test_plain_letters_are_those_without_marks() -> None:
+    assert set("абвгдеёжзийәғқңөұүһі АБЯӘҒ az AZ 09 .,!?«»–—…") <= set(PLAIN)
+    assert not set("№\u0301\u00ad\u200d²½ﬁ") & set(PLAIN)
+    for letter in PLAIN:
+        assert tokens(letter) == _any_tokens(letter), letter
+
+
+@given(st.text(PLAIN + "aceopxykhbmtiАЕОЁё", max_size=100))
+def test_the_short_way_is_the_same_as_the_long_one(text: str) -> None:
+    assert tokens(text) == _any_tokens(text)
 
 
 @given(ANY_TEXT)
