@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -97,6 +98,8 @@ def _serve(settings: Settings, host: str, port: int, as_json: bool) -> None:
         click.echo(json.dumps({"url": url}) if as_json else f"Tyndau answers at {url}")
         sys.stdout.flush()
 
+    gc.collect()
+    gc.freeze()  # the program itself is never garbage: to look through it again and again holds all answers up
     Server(app, ready).run(sockets=[bound])
 
 

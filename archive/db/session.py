@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
@@ -57,6 +58,7 @@ def make_engine(settings: Settings, pool_size: int | None = None) -> Engine:
         database_url(settings),
         pool_size=pool_size or settings.database.pool_size,
         pool_pre_ping=True,
+        json_deserializer=from_json,  # three times as fast: a page of a text is mostly times of words
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tyndau"},
     )
     event.listen(engine, "handle_error", _translate)

@@ -340,7 +340,7 @@ def main() -> None:
         print("load: left out, nginx is not installed (Debian's package nginx)")
         return
     with tempfile.TemporaryDirectory() as name, house(Path(name), nginx, args.rooms) as all_of_it:
-        measured(all_of_it, 4, 2, 8)  # caches are full, viewing has begun
+        measured(all_of_it, 25, args.searchers, args.seconds)  # statements are prepared, caches full, viewing has begun
         counts = [int(one) for one in args.viewers.split(",")]
         rows = [measured(all_of_it, count, args.searchers, args.seconds) for count in counts]
     knee = next((row.viewers for row in rows if not row.holds), None)
