@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from archive.jobs.app import QUEUES
 from archive.jobs.beside import step_back
-from archive.jobs.worker import run_worker
+from archive.jobs.sandbox import Sandbox, run_inside
 from config.log import configure
 from config.settings import load_settings
 
@@ -20,7 +22,14 @@ from config.settings import load_settings
     "--nice", type=click.IntRange(0, 19), default=10, show_default=True, help="Everything else here goes first by this."
 )
 @click.option("--until-idle", is_flag=True, help="Stop when nothing is left to do.")
-def worker(queues: str, concurrency: int, nice: int, until_idle: bool) -> None:
+@click.option(
+    "--sandbox",
+    type=click.Choice([one.value for one in Sandbox]),
+    default=Sandbox.AUTO.value,
+    show_default=True,
+    help="Work in a box of bubblewrap: where the machine has it, never, or not without.",
+)
+def worker(queues: str, concurrency: int, nice: int, until_idle: bool, sandbox: str) -> None:
     """Recognise speech, publish access copies, check what was stored; any number of machines may do so.
 
     On the machine of an agent final texts wait while it records; drafts are written all the same.
@@ -32,5 +41,11 @@ def worker(queues: str, concurrency: int, nice: int, until_idle: bool) -> None:
     if unknown or not names:
         raise click.UsageError(f"--queues takes {', '.join(QUEUES)}, separated by commas")
     configure()
+    settings = load_settings()
+    ended = run_inside(Sandbox(sandbox), settings, [sys.executable, *sys.orig_argv[1:]])
+    if ended is not None:
+        sys.exit(ended)
+    from archive.jobs.worker import run_worker
+
     step_back(nice)
-    run_worker(load_settings(), names, concurrency, stop_when_idle=until_idle)
+    run_worker(settings, names, concurrency, stop_when_idle=until_idle)

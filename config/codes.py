@@ -284,6 +284,13 @@ define(
     en="A worker's regular work (time stamps, audit log) fails; it is tried again. See the detail.",
 )
 define(
+    "JOB-004",
+    logging.INFO,
+    kk="Жұмысшы үдеріс оқшауланбаған ортада жұмыс істейді (bubblewrap жоқ). Қажет болса, оны орнатыңыз.",
+    ru="Рабочий процесс работает без изолированной среды (нет bubblewrap). При необходимости установите его.",
+    en="The worker runs without a sandbox, as there is no bubblewrap here. Install it where that matters.",
+)
+define(
     "AUD-001",
     logging.ERROR,
     kk="Аудит журналы қоймада мөрленгенге сәйкес келмейді. «tyndau audit verify» орындап, себебін анықтаңыз.",

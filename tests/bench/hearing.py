@@ -148,7 +148,7 @@ def written(court: Court, folder: Path, pieces: list[bytes], minutes: float, par
     env = environment(folder) | server_environment(court.settings)
     env["TYNDAU_RECOGNISER__PART_MINUTES"] = str(part_minutes)
     began_s = time.monotonic()
-    seen = watch([TYNDAU, "worker", "--queues", "asr", "--until-idle"], env)
+    seen = watch([TYNDAU, "worker", "--queues", "asr", "--until-idle", "--sandbox", "off"], env)
     wall_s = time.monotonic() - began_s
     with court.sessions() as session:
         if not transcripts.has_final(session, recording):

@@ -1,0 +1,149 @@
+"""A box of the worker's own, for it opens what courtrooms have sent: bubblewrap, where the machine has it.
+
+Inside, the file system is read-only but for the data folder, the models' cache and a /tmp of its own; home folders are
+not there, nor any capability of root. No core is dumped, in which a hearing would be heard. The network stays: there
+are the catalogue and the store. The shipped systemd unit does as much, and forbids what bubblewrap needs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from archive.domain.errors import Misconfigured
+from config.log import report
+from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+INSIDE = "TYNDAU_IN_SANDBOX"  # set for the program that runs there
+PROGRAM = "bwrap"
+_HOMES = ("/home", "/root")
+_TRY_S = 10
+_LOOK_EVERY_S = 0.2  # for a signal that came: Python waits on through them
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+_BY_SIGNAL = 128  # as a shell says it
+
+
+class Sandbox(StrEnum):
+    """Whether to go into one: where there is one, not at all, or not to work without."""
+
+    AUTO = "auto"
+    OFF = "off"
+    REQUIRED = "required"
+
+
+def run_inside(wanted: Sandbox, settings: Settings, program: Sequence[str]) -> int | None:
+    """Run `program`, the caller's own command, inside and return how it ended; None where the caller goes on itself.
+
+    It is told of SIGTERM and Ctrl-C, and killed when this process is. For the main thread.
+
+    Raises:
+        Misconfigured: a sandbox is required, and the machine has none.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if wanted is Sandbox.OFF or os.environ.get(INSIDE):
+        return None
+    why = _missing()
+    if why is None:
+        return _told_of_signals(command(settings, program))
+    if wanted is Sandbox.REQUIRED:
+        raise Misconfigured(f"there is no sandbox here: {why}; mend that, or use --sandbox auto")
+    report(logger, "JOB-004", reason=why)
+    return None
+
+
+def _told_of_signals(words: list[str]) -> int:
+    """Run bubblewrap, which itself passes no signal on. Of its own session: Ctrl-C would end it at once."""
+    ours, theirs = os.pipe()
+    asked: list[int] = []
+    for number in _PASSED_ON:
+        signal.signal(number, lambda got, _frame: asked.append(got))
+    box = subprocess.Popen(
+        [words[0], "--info-fd", str(theirs), *words[1:]],
+        env={**os.environ, INSIDE: "1"},
+        pass_fds=(theirs,),
+        start_new_session=True,
+    )
+    os.close(theirs)
+    with os.fdopen(ours) as info:
+        told = info.read()  # ends when the program begins
+    inner = json.loads(told)["child-pid"] if told else None
+    while True:
+        while asked and inner is not None:
+            with suppress(ProcessLookupError):
+                os.kill(inner, asked.pop())
+        try:
+            code = box.wait(_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            continue
+        return code if code >= 0 else _BY_SIGNAL - code
+
+
+def command(settings: Settings, program: Sequence[str]) -> list[str]:
+    """The argument list that runs `program` inside."""
+    for folder in _written(settings):
+        folder.mkdir(parents=True, exist_ok=True)
+    found = shutil.which(PROGRAM) or PROGRAM
+    words = [found, "--die-with-parent", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
+    words += ["--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - one of its own
+    words += [word for home in _HOMES if Path(home).is_dir() for word in ("--tmpfs", home)]
+    for path in sorted({path.absolute() for path in _read(settings)}):
+        words += ["--ro-bind-try", str(path), str(path)]
+    for path in sorted({path.absolute() for path in _written(settings)}):
+        words += ["--bind-try", str(path), str(path)]
+    return [*words, "--chdir", str(Path.cwd()), "--", *program]
+
+
+def _read(settings: Settings) -> Iterator[Path]:
+    """What the worker reads wherever it lies: itself, and whatever the settings name."""
+    yield from (Path(one) for one in (sys.prefix, sys.base_prefix, *sys.path) if one)
+    yield Path.cwd()
+    yield from _named(settings)
+    if os.sep in settings.recogniser.model:
+        yield Path(settings.recogniser.model)
+
+
+def _named(section: BaseModel) -> Iterator[Path]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            yield value
+        elif isinstance(value, BaseModel):
+            yield from _named(value)
+        elif isinstance(value, tuple):
+            yield from (one for one in value if isinstance(one, Path))
+
+
+def _written(settings: Settings) -> Iterator[Path]:
+    yield settings.data_dir
+    yield settings.recogniser.model_cache or _cache()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tyndau"
+
+
+def _missing() -> str | None:
+    """Why there is no sandbox here; None where there is one."""
+    found = shutil.which(PROGRAM)
+    if found is None:
+        return "bubblewrap is not installed (Debian's package bubblewrap)"
+    words = [found, "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev", "--cap-drop", "ALL", "true"]
+    try:
+        tried = subprocess.run(words, capture_output=True, text=True, timeout=_TRY_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not start: {error}"
+    return None if tried.returncode == 0 else f"bubblewrap may not be used: {tried.stderr.strip()}"
