@@ -213,7 +213,7 @@ ROUTES: dict[tuple[str, str], tuple[str | Action, ...] | str] = {
     ("POST", "/api/v1/hearings/{hearing}/requests"): (HEARING, Action.ASK),
     ("POST", "/api/v1/requests/{request}/withdrawal"): "one's own, in test_requests",
     ("POST", "/api/v1/requests/{request}/decision"): "grant, in test_requests",
-    ("POST", "/api/v1/requests/{request}/confirmation"): "confirm, in test_requests",
+    ("POST", "/api/v1/requests/{request}/confirmation"): "confirm, in test_emergency",
     ("GET", "/api/v1/hearings/{hearing}/grants"): (HEARING, Action.REQUESTS),
     ("POST", "/api/v1/grants/{grant}/revocation"): "grant, in test_requests",
     ("GET", "/api/v1/notices"): "one's own, in test_notices",
