@@ -7,6 +7,7 @@ The tests of access copies, sealed spans and destroyed recordings run here once 
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import socket
 import ssl
@@ -518,6 +519,20 @@ def test_answers_come_compressed(running: Front, court: Court) -> None:
     status, told, body = asked(running.url, "GET", "/api/v1/openapi.json", headers)
     assert (status, told["content-encoding"], told["vary"]) == (200, "gzip", "Accept-Encoding")
     assert gzip.decompress(body) == asked(running.behind.url, "GET", "/api/v1/openapi.json", headers)[2]
+
+
+def test_who_asks_too_much_waits_and_nobody_else_does(running: Front) -> None:
+    """By the session's cookie, which is looked at before the application is asked; media are not counted."""
+    eager, other = ([("Cookie", f"__Host-tyndau={letter * 43}")] for letter in "ab")
+    statuses = [asked(running.url, "GET", "/healthz", eager)[0] for _ in range(500)]
+    assert {200, 429} == set(statuses)
+    assert statuses.index(429) >= 200
+    status, told, body = asked(running.url, "GET", "/api/v1/hearings", eager)
+    while status != 429:
+        status, told, body = asked(running.url, "GET", "/api/v1/hearings", eager)
+    assert (json.loads(body)["code"], told["retry-after"]) == ("SRV-003", "10")
+    assert asked(running.url, "GET", "/healthz", other)[0] == 200
+    assert asked(running.url, "GET", "/api/v1/recordings/x/media/v1/mix.mp4", eager)[0] == 401
 
 
 def test_its_log_has_no_words_that_were_looked_for(running: Front, court: Court, as_: As) -> None:
