@@ -23,7 +23,7 @@ from archive.db.people import Person
 from archive.db.session import Sessions
 from archive.db.sessions import Device, Limits, Origin, SignedIn, Step
 from archive.domain.errors import Conflict, NotFound, NotRecent, NotSignedIn, Unproved, WrongPassword
-from archive.throttle import Throttle
+from archive.throttle import Throttle, place
 from config.clock import Clock
 
 TOUCH_EVERY = timedelta(minutes=1)  # the idle limit is exact to this much; writing at each request costs too much
@@ -72,14 +72,15 @@ class Doorkeeper:
             NotSignedIn: they do not fit.
             Throttled: too many failures of this name or from this address.
         """
-        key = f"{username.lower()[:64]} {address}"
+        tries_from = place(address)
+        key = f"{username.lower()[:64]} {tries_from}"
         self._throttle.check(key)
-        self._addresses.check(address)
+        self._addresses.check(tries_from)
         try:
             made = self._open(username, password, address, client)
         except NotSignedIn:
             self._throttle.failed(key)
-            self._addresses.failed(address)
+            self._addresses.failed(tries_from)
             self._note_refusal(username, address)
             raise
         self._throttle.succeeded(key)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from ipaddress import IPv6Network
 
 from archive.domain.errors import Throttled
 from config.clock import Clock
 
 WINDOW_S = 300.0
+
+
+def place(address: str) -> str:
+    """From where somebody tries: whoever has an IPv6 address has the other 2**64 of its network too."""
+    try:
+        return str(IPv6Network((address, 64), strict=False))
+    except ValueError:
+        return address
 
 
 class Throttle:

@@ -21,6 +21,7 @@ from archive.db import enrolments as db
 from archive.domain.errors import BadInput, Conflict, Damaged, Denied
 from archive.domain.wall import iso
 from archive.signing import Verifier
+from archive.throttle import place
 
 router = APIRouter(prefix="/agent", tags=["agent"])
 
@@ -66,7 +67,7 @@ class Renewal(Asked):
 def enrol_agent(asked: Coming, request: Request, services: Use) -> AgentEnrolled:
     """Come with a one-time code and a key; the same again while the code lives, should the answer be lost."""
     address = request.client.host if request.client else ""
-    services.codes.check(address)
+    services.codes.check(place(address))
     life = timedelta(seconds=services.settings.api.agent_token_s)
     try:
         key = Verifier.from_pem(asked.public_key_pem.encode())
@@ -76,10 +77,10 @@ def enrol_agent(asked: Coming, request: Request, services: Use) -> AgentEnrolled
             data = {"agent": found.name, "key": found.key_sha256, "address": address}
             audit.write(session, audit.Entry("agents.enrol", True, "code", data=data))
     except (Denied, BadInput, Damaged, Conflict) as error:
-        services.codes.failed(address)
+        services.codes.failed(place(address))
         _note_refusal(services, address, error)
         raise
-    services.codes.succeeded(address)
+    services.codes.succeeded(place(address))
     return AgentEnrolled.model_validate(
         {**_standing(found), **_token(token, services), "archive_key_pem": archive_key},
     )

@@ -29,7 +29,7 @@ from archive.doorkeeper import Begun, Doorkeeper, Opened, token_sha256
 from archive.provider.client import Asking, Provider
 from archive.provider.said import Said, court_of, role_of, said_of
 from archive.provider.tokens import LEEWAY_S, LOGOUT_AGE
-from archive.throttle import Throttle
+from archive.throttle import Throttle, place
 from config.clock import Clock
 
 AWAY = timedelta(minutes=10)  # so long a person may take at the provider
@@ -94,8 +94,8 @@ class Entrance:
             ProviderAway: it does not answer.
             Throttled: too many go there from this address.
         """
-        self._going.check(address)
-        self._going.failed(address)
+        self._going.check(place(address))
+        self._going.failed(place(address))
         state, secret, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock.utc()
         url = self.provider.address(_asking(state, secret), language)
         with self._sessions.begin() as session:
@@ -114,7 +114,7 @@ class Entrance:
             ProviderAway: it does not answer.
             Throttled: too many failures from this address.
         """
-        self._failing.check(address)
+        self._failing.check(place(address))
         trace = _Trace({"address": address, "issuer": self.provider.settings.issuer})
         try:
             next_path = self._take(reply, secret)
@@ -122,7 +122,7 @@ class Entrance:
             with self._sessions.begin() as session:
                 opened = self._let_in(session, claims, Begun(address, client), trace)
         except NotLetIn as error:
-            self._failing.failed(address)
+            self._failing.failed(place(address))
             self._note_refusal(error, trace)
             raise
         return Come(opened, next_path)
@@ -234,7 +234,7 @@ class Entrance:
             ProviderAway: its keys cannot be had.
             Throttled: too many wrong ones from this address.
         """
-        key, issuer, now = f"logout {address}", self.provider.settings.issuer, self._clock.utc()
+        key, issuer, now = f"logout {place(address)}", self.provider.settings.issuer, self._clock.utc()
         self._failing.check(key)
         try:
             whose = self.provider.logout(token)

@@ -28,7 +28,7 @@ from archive.second_factor import Vault
 from archive.signature import cms
 from archive.signature.checker import Checker
 from archive.signature.person import iin_of
-from archive.throttle import Throttle
+from archive.throttle import Throttle, place
 from config.clock import Clock
 
 LASTS = timedelta(minutes=10)  # so long a person may take to sign
@@ -81,8 +81,8 @@ class SignatureEntrance:
         Raises:
             Throttled: too many were asked for from this address.
         """
-        self._asking.check(address)
-        self._asking.failed(address)
+        self._asking.check(place(address))
+        self._asking.failed(place(address))
         nonce, secret, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock.utc()
         text = f"{_SAYS} | {self._here} | {iso(now)} | {nonce}"
         with self._sessions.begin() as session:
@@ -99,7 +99,7 @@ class SignatureEntrance:
             VerifierAway: it cannot be verified now.
             Throttled: too many failures from this address.
         """
-        self._failing.check(address)
+        self._failing.check(place(address))
         trace = _Trace({"address": address})
         try:
             flow = self._take(secret)
@@ -111,7 +111,7 @@ class SignatureEntrance:
             with self._sessions.begin() as session:
                 return self._let_in(session, iin_of(signed.certificate), Begun(address, client), trace)
         except NotLetIn as error:
-            self._failing.failed(address)
+            self._failing.failed(place(address))
             with self._sessions.begin() as session:
                 data = {**trace.data, "why": error.why}
                 audit.write(session, audit.Entry("session.sign_in", False, RULE, trace.person, data=data))

@@ -16,7 +16,7 @@ from archive.db.sessions import Limits
 from archive.domain.access import Role
 from archive.domain.errors import BadInput, Conflict, NotSignedIn, Throttled
 from archive.doorkeeper import Doorkeeper, token_sha256
-from archive.throttle import Throttle
+from archive.throttle import Throttle, place
 from config.settings import Api, Settings
 from tests.api.conftest import Running
 from tests.api.test_access import FROM_PROVIDER, ROUTES, fill
@@ -142,6 +142,19 @@ def test_throttling_over_http_says_when_to_come_back(running: Running, court: Co
     assert codes == [401] * 5 + [429]
     assert last.json()["code"] == "AUTH-003"
     assert int(last.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("unknown", "unknown", True),
+    ],
+)
+def test_a_network_of_one_person_is_one_place(one: str, other: str, same: bool) -> None:
+    assert (place(one) == place(other)) is same
 
 
 def test_the_throttle_forgets_the_oldest_keys(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
