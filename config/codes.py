@@ -285,7 +285,7 @@ define(
 )
 define(
     "JOB-004",
-    logging.INFO,
+    logging.WARNING,
     kk="Жұмысшы үдеріс оқшауланбаған ортада жұмыс істейді (bubblewrap жоқ). Қажет болса, оны орнатыңыз.",
     ru="Рабочий процесс работает без изолированной среды (нет bubblewrap). При необходимости установите его.",
     en="The worker runs without a sandbox, as there is no bubblewrap here. Install it where that matters.",

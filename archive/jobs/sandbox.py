@@ -28,6 +28,7 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_OF_SYSTEMD = "INVOCATION_ID"  # set for its services
 INSIDE = "TYNDAU_IN_SANDBOX"  # set for the program that runs there
 PROGRAM = "bwrap"
 _HOMES = ("/home", "/root")
@@ -61,7 +62,8 @@ def run_inside(wanted: Sandbox, settings: Settings, program: Sequence[str]) -> i
         return _told_of_signals(command(settings, program))
     if wanted is Sandbox.REQUIRED:
         raise Misconfigured(f"there is no sandbox here: {why}; mend that, or use --sandbox auto")
-    report(logger, "JOB-004", reason=why)
+    if not os.environ.get(_OF_SYSTEMD):
+        report(logger, "JOB-004", reason=why)
     return None
 
 

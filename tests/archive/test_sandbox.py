@@ -138,6 +138,7 @@ def test_without_one_it_says_so_or_does_not_work(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv(INSIDE, raising=False)
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     caplog.set_level("INFO")
     assert run_inside(Sandbox.AUTO, settings, ["x"]) is None
@@ -145,5 +146,7 @@ def test_without_one_it_says_so_or_does_not_work(
     with pytest.raises(Misconfigured, match="bubblewrap is not installed"):
         run_inside(Sandbox.REQUIRED, settings, ["x"])
     caplog.clear()
+    monkeypatch.setenv("INVOCATION_ID", "0")  # the shipped unit of systemd is a box
+    assert run_inside(Sandbox.AUTO, settings, ["x"]) is None
     assert run_inside(Sandbox.OFF, settings, ["x"]) is None
     assert caplog.records == []

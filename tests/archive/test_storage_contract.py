@@ -157,8 +157,8 @@ def test_a_locked_object_stays(store: S3Store, prefix: str) -> None:
 
 
 def test_locks_grow_holds_win_and_versions_go_one_by_one(store: S3Store, prefix: str) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=2)
-    store.put(prefix + "a", b"one", retain_until=datetime.now(UTC) + timedelta(seconds=1))
+    soon = datetime.now(UTC) + timedelta(seconds=8)  # nothing is locked until a time that is past already
+    store.put(prefix + "a", b"one", retain_until=datetime.now(UTC) + timedelta(seconds=5))
     (a,) = store.versions(prefix)
     assert (a.size, a.marker, store.sha256_of(a)) == (3, False, sha256_hex(b"one"))
     assert store.extend_lock(a, soon)
@@ -170,7 +170,7 @@ def test_locks_grow_holds_win_and_versions_go_one_by_one(store: S3Store, prefix:
     for _ in range(2):
         store.hold(a, True)
     assert store.lock_of(a) == Lock(locked, held=True)
-    wait_for(lambda: datetime.now(UTC) > locked + timedelta(seconds=1), 10, "the end of the lock")
+    wait_for(lambda: datetime.now(UTC) > locked + timedelta(seconds=1), 20, "the end of the lock")
     with pytest.raises(StoreRefused):
         store.delete(a)
     store._client.remove_object(bucket_name=store.bucket, object_name=a.key)  # as anybody may: a marker over it
