@@ -79,12 +79,14 @@ def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What asks for a database but is not about its ways runs on one server alone."""
+    """What asks for a database but is not about its ways runs on one server alone. What takes longest begins first."""
     gone = [item for item in items if "[given" in item.name and not item.nodeid.startswith(ON_EACH_SERVER)]
     config.hook.pytest_deselected(items=gone)
     items[:] = [item for item in items if item not in gone]
+    items.sort(key=lambda item: [not item.nodeid.startswith(one) for one in LONGEST])
 
 
+LONGEST = ("tests/web/test_journeys.py", "tests/crash/test_kill.py", "tests/transcribe/test_parts.py")
 ON_EACH_SERVER = tuple(f"tests/archive/test_{name}.py" for name in ("audit", "db", "ingest", "jobs", "watch"))
 
 
