@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser import DESKTOP, PHONE, Complaint, OpenPage, Screen
 from tests.waiting import wait_for
@@ -227,6 +227,34 @@ def test_a_click_on_a_word_seeks_to_it_and_plays(open_page: OpenPage, demo_court
     assert stood_s <= word["end_ms"] // 1000 + 3
     # The text follows: what sounds is marked, and it is that utterance or one after it.
     expect(page.locator("article[aria-current]").first).to_be_visible()
+
+
+def test_a_long_text_comes_in_pages_and_what_is_missing_is_said(
+    open_page: OpenPage, demo_court: Court, shots: Path
+) -> None:
+    """The server's pages, made short; the network is gone at the second one."""
+    page, cut = open_page(PHONE), True
+
+    def shorten(route: Route) -> None:
+        if cut and "cursor=" in route.request.url:
+            route.abort()
+        else:
+            route.continue_(url=f"{route.request.url}{'&' if '?' in route.request.url else '?'}limit=2")
+
+    page.route(re.compile(r"/transcript(\?|$)"), shorten)
+    open_player(page, demo_court)
+    panel = page.get_by_role("region", name="Стенограмма").first
+    expect(panel.get_by_text("Мәтіннің қалған бөлігі жүктелмеді.")).to_be_visible()
+    expect(panel.locator("article")).to_have_count(2)
+    page.screenshot(path=shots / "text-cut-phone.png", full_page=True)
+    cut = False
+    panel.get_by_role("button", name="Қайталап көріңіз").click()
+    last = utterances(page, demo_court)[-1]
+    expect(panel.get_by_text("Мәтіннің қалған бөлігі")).to_have_count(0)
+    panel.get_by_role("searchbox").fill(last["words"][-1]["text"].strip(" .,?!"))
+    expect(
+        panel.locator("article").filter(has=page.locator(f"[data-start='{last['words'][0]['start_ms']}']"))
+    ).to_be_visible()
 
 
 def test_the_keys_of_the_player(open_page: OpenPage, demo_court: Court) -> None:
