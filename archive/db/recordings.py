@@ -331,7 +331,9 @@ def page_of_text(
         BadInput: no line of this revision has the number `behind`.
     """
     query, order = _lines(id_, revision), tuple_(*_order(revision))
-    if behind is not None:
+    if behind is not None and revision < FIRST_FINAL:  # the line itself may have been corrected since, and be gone
+        query = query.where(t.Utterance.seq > behind)
+    elif behind is not None:
         place = select(*_order(revision)).where(stands_in(id_, revision), t.Utterance.seq == behind)
         last = session.execute(place).first()
         if last is None:

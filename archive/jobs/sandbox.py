@@ -32,7 +32,9 @@ _OF_SYSTEMD = "INVOCATION_ID"  # set for its services
 INSIDE = "TYNDAU_IN_SANDBOX"  # set for the program that runs there
 PROGRAM = "bwrap"
 _HOMES = ("/home", "/root")
-_TRY_S = 10
+# Bound as they are, they would show what is hidden, or put /tmp back.
+_WHOLE = {Path("/"), Path("/tmp"), *map(Path, _HOMES)}  # noqa: S108
+_TRY_S = 60  # a full machine is slow, and no worker at all is worse
 _LOOK_EVERY_S = 0.2  # for a signal that came: Python waits on through them
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 _BY_SIGNAL = 128  # as a shell says it
@@ -57,7 +59,7 @@ def run_inside(wanted: Sandbox, settings: Settings, program: Sequence[str]) -> i
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if wanted is Sandbox.OFF or os.environ.get(INSIDE):
         return None
-    why = _missing()
+    why = _missing(settings)
     if why is None:
         return _told_of_signals(command(settings, program))
     if wanted is Sandbox.REQUIRED:
@@ -97,22 +99,23 @@ def _told_of_signals(words: list[str]) -> int:
 def command(settings: Settings, program: Sequence[str]) -> list[str]:
     """The argument list that runs `program` inside."""
     for folder in _written(settings):
-        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # whoever needs it says so
+            folder.mkdir(parents=True, exist_ok=True)
     found = shutil.which(PROGRAM) or PROGRAM
     words = [found, "--die-with-parent", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
     words += ["--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - one of its own
     words += [word for home in _HOMES if Path(home).is_dir() for word in ("--tmpfs", home)]
-    for path in sorted({path.absolute() for path in _read(settings)}):
+    for path in sorted({path.absolute() for path in _read(settings)} - _WHOLE - {Path.home()}):
         words += ["--ro-bind-try", str(path), str(path)]
     for path in sorted({path.absolute() for path in _written(settings)}):
         words += ["--bind-try", str(path), str(path)]
-    return [*words, "--chdir", str(Path.cwd()), "--", *program]
+    here = str(Path.cwd())
+    return [*words, "--dir", here, "--chdir", here, "--", *program]
 
 
 def _read(settings: Settings) -> Iterator[Path]:
     """What the worker reads wherever it lies: itself, and whatever the settings name."""
     yield from (Path(one) for one in (sys.prefix, sys.base_prefix, *sys.path) if one)
-    yield Path.cwd()
     yield from _named(settings)
     if os.sep in settings.recogniser.model:
         yield Path(settings.recogniser.model)
@@ -135,17 +138,16 @@ def _written(settings: Settings) -> Iterator[Path]:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tyndau"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tyndau"
 
 
-def _missing() -> str | None:
-    """Why there is no sandbox here; None where there is one."""
-    found = shutil.which(PROGRAM)
-    if found is None:
+def _missing(settings: Settings) -> str | None:
+    """Why there is no sandbox here in which the worker would run; None where there is one."""
+    if shutil.which(PROGRAM) is None:
         return "bubblewrap is not installed (Debian's package bubblewrap)"
-    words = [found, "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev", "--cap-drop", "ALL", "true"]
+    begins = [sys.executable, "-c", "import tempfile; tempfile.gettempdir(); import archive.jobs.app"]
     try:
-        tried = subprocess.run(words, capture_output=True, text=True, timeout=_TRY_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        tried = subprocess.run(command(settings, begins), capture_output=True, text=True, timeout=_TRY_S, check=False)
+    except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:  # RuntimeError: the user has no home
         return f"bubblewrap does not start: {error}"
-    return None if tried.returncode == 0 else f"bubblewrap may not be used: {tried.stderr.strip()}"
+    return None if tried.returncode == 0 else f"nothing runs in bubblewrap here: {tried.stderr.strip()}"

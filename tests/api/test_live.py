@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from archive.db import tables
 from config.settings import Settings
 from tests.api.conftest import Running
 from tests.api.world import Court, Person, SignedIn, record, sign_in, write_down
@@ -148,6 +149,10 @@ def test_the_transcript_fetched_beside_the_stream(running: Running, court: Court
     assert (whole["state"], [u["text"] for u in whole["utterances"]]) == ("draft", ["Раз.", "Два."])
     first = judge.get(path, params={"limit": 1}).json()
     assert [u["text"] for u in first["utterances"]] == ["Раз."]
+    assert [u["text"] for u in judge.get(path, params={"cursor": first["next"]}).json()["utterances"]] == ["Два."]
+    with running.services.sessions.begin() as session:  # corrected meanwhile: it stands under another number
+        mine = tables.Utterance.recording_id == live_recording, tables.Utterance.text == "Раз."
+        session.execute(update(tables.Utterance).where(*mine).values(replaced_in=-1))
     assert [u["text"] for u in judge.get(path, params={"cursor": first["next"]}).json()["utterances"]] == ["Два."]
     nothing = {"state": "none", "revision": None, "certified": None, "signed": None, "next": None}
     assert party.get(path).json() == {"recording": live_recording, **nothing, "utterances": [], "withheld": []}

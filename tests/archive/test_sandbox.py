@@ -24,8 +24,8 @@ from tests.archive.test_jobs import environment
 
 
 @pytest.fixture
-def box() -> None:
-    if why := sandbox._missing():
+def box(tmp_path: Path) -> None:
+    if why := sandbox._missing(Settings(data_dir=tmp_path / "tried")):
         if os.environ.get("CI"):
             pytest.fail(f"CI must have a sandbox: {why}")
         pytest.skip(why)
@@ -76,6 +76,22 @@ def test_servers_are_reached(settings: Settings) -> None:
         port = server.getsockname()[1]
         code = f"import socket; socket.create_connection(('127.0.0.1', {port})); print('there')"
         assert inside(settings, code) == "there"
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize("where", ["/", "/tmp", str(Path.home())])  # noqa: S108
+def test_wherever_it_is_started_nothing_more_is_seen(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """`python -m` puts the folder where one stands among those of its modules."""
+    monkeypatch.chdir(where)
+    monkeypatch.syspath_prepend(where)
+    code = f"""
+import os, tempfile
+tempfile.TemporaryFile().close()
+print(os.getcwd(), os.path.exists({str(tmp_path / "other")!r}), os.path.exists(os.path.expanduser("~/.bashrc")))
+"""
+    assert inside(settings, code) == f"{where} False False"
 
 
 WORKS = """
